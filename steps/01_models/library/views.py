@@ -1,0 +1,24 @@
+"""What a visitor of the library sees."""
+
+from django.shortcuts import render
+
+from library.filters import BookFilter
+from library.models import Book
+from library.pagination import Page, capped_count
+
+
+# --8<-- [start:list]
+def book_list(request):
+    """A page of the books that match the filters; a bad filter is a 400 that names it."""
+    book_filter = BookFilter(request.GET, Book.objects.select_related("author"))
+    if not book_filter.is_valid():
+        return render(request, "library/book_list.html", {"form": book_filter.form}, status=400)
+    context = {
+        "form": book_filter.form,
+        "page": Page.from_request(request, book_filter.qs),
+        "count": capped_count(book_filter.qs),
+    }
+    return render(request, "library/book_list.html", context)
+
+
+# --8<-- [end:list]
