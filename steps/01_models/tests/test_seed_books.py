@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from django.core.management import CommandError, call_command
 
-from library.factories import AWKWARD, AuthorFactory, BookFactory
+from library.factories import AWKWARD, AuthorFactory, BookFactory, fake_isbn
 from library.models import Author, Book
 from tests.servers import environment, manage, process, wait_for
 
@@ -75,6 +75,25 @@ def test_a_bad_count_is_one_clear_sentence(count):
     assert Book.objects.count() == 3
 
 
+def test_without_tables_it_names_the_command_that_makes_them(tmp_path):
+    database = tmp_path / "library.sqlite3"
+    refused = manage(database, "seed_books", 3)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("CommandError: The database says: no such table")
+    assert "manage.py migrate" in refused.stderr and len(refused.stderr.splitlines()) == 1
+    manage(database, "migrate")
+    assert manage(database, "seed_books", 3).returncode == 0
+
+
+@pytest.mark.django_db
+def test_it_stops_before_the_made_up_isbns_run_out():
+    BookFactory(isbn=fake_isbn(99_999_997))
+    with pytest.raises(CommandError, match="for 2 more books only"):
+        call_command("seed_books", "3", verbosity=0)
+    call_command("seed_books", "2", verbosity=0)
+    assert Book.objects.count() == 3
+
+
 def test_it_is_silent_in_a_pipe_but_for_one_line(tmp_path):
     database = tmp_path / "library.sqlite3"
     manage(database, "migrate")
@@ -119,5 +138,3 @@ def test_a_terminal_shows_a_progress_bar_and_ctrl_c_keeps_whole_batches(tmp_path
     assert b"Traceback" not in shown
     done = manage(database, "shell", "-v0", "-c", "from library.models import Book; print(Book.objects.count())")
     assert int(done.stdout) > 0 and int(done.stdout) % 5_000 == 0
-
-

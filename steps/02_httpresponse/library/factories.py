@@ -31,12 +31,23 @@ AWKWARD = [
 ]
 # --8<-- [end:awkward]
 
-ADJECTIVES = """Amber Bitter Borrowed Broken Crooked Distant Drowned Empty Forgotten Gentle Golden Hidden
-Hollow Last Lonely Lost Paper Patient Quiet Restless Salt Silver Unwritten Winter""".split()
-NOUNS = """Archive Atlas Bridge Cartographer Clockmaker Daughter Garden Harbour House Island Lantern Letter
-Lighthouse Map Museum Orchard Piano River Sea Season Shadow Shepherd Station Tower""".split()
-PLACES = """Aleppo Athens Bergen Bologna Cadiz Coimbra Cordoba Cracow Delft Ghent Granada Kyoto
-Leiden Lisbon Ljubljana Lviv Oaxaca Odessa Ostrava Porto Riga Smyrna Tbilisi Valletta""".split()
+# fmt: off
+ADJECTIVES = [
+    "Amber", "Bitter", "Borrowed", "Broken", "Crooked", "Distant", "Drowned", "Empty", "Forgotten", "Gentle",
+    "Golden", "Hidden", "Hollow", "Last", "Lonely", "Lost", "Paper", "Patient", "Quiet", "Restless",
+    "Salt", "Silver", "Unwritten", "Winter",
+]
+NOUNS = [
+    "Archive", "Atlas", "Bridge", "Cartographer", "Clockmaker", "Daughter", "Garden", "Harbour", "House", "Island",
+    "Lantern", "Letter", "Lighthouse", "Map", "Museum", "Orchard", "Piano", "River", "Sea", "Season",
+    "Shadow", "Shepherd", "Station", "Tower",
+]
+PLACES = [
+    "Aleppo", "Athens", "Bergen", "Bologna", "Cadiz", "Coimbra", "Cordoba", "Cracow", "Delft", "Ghent",
+    "Granada", "Kyoto", "Leiden", "Lisbon", "Ljubljana", "Lviv", "Oaxaca", "Odessa", "Ostrava", "Porto",
+    "Riga", "Smyrna", "Tbilisi", "Valletta",
+]
+# fmt: on
 
 
 def fake_title(number):

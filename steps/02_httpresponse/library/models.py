@@ -16,7 +16,9 @@ def validate_isbn(value):
     except InvalidNumber:
         valid = False
     if not valid:
-        raise ValidationError("Enter the 13 digits of an ISBN, without hyphens: %(value)s is none.", params={"value": value})
+        raise ValidationError(
+            "Enter the 13 digits of an ISBN, without hyphens: %(value)s is none.", params={"value": value}
+        )
 
 
 # --8<-- [start:models]

@@ -170,7 +170,19 @@ def postgresql(folder):
             parent.chmod(parent.stat().st_mode | 0o011)
     create = [initdb, "--pgdata", str(data), "--auth=trust", "--username=library", "--encoding=UTF8", "--no-sync"]
     subprocess.run(create, check=True, capture_output=True, cwd=data, **user)
-    command = [server, "-D", str(data), "-p", str(port), "-k", str(data), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+    command = [
+        server,
+        "-D",
+        str(data),
+        "-p",
+        str(port),
+        "-k",
+        str(data),
+        "-c",
+        "listen_addresses=127.0.0.1",
+        "-c",
+        "fsync=off",
+    ]
     with (folder / "log").open("wb") as output, process(command, stdout=output, stderr=output, **user):
         wait_for(lambda: answers(port), "PostgreSQL")
         yield f"postgres://library@127.0.0.1:{port}/postgres"

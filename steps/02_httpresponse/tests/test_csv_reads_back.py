@@ -54,7 +54,10 @@ def without_formula(text):
 def test_postgresql_and_sqlite_give_the_same_bytes(database, tmp_path):
     with postgresql(tmp_path) as url:
         make_database(url, books=20_000)
-        with gunicorn(url, tmp_path / "postgresql.log") as on_postgresql, gunicorn(database, tmp_path / "sqlite.log") as on_sqlite:
+        with (
+            gunicorn(url, tmp_path / "postgresql.log") as on_postgresql,
+            gunicorn(database, tmp_path / "sqlite.log") as on_sqlite,
+        ):
             for query in ("", "?raw=1&bom=1", "?genre=novel&published_from=1950-01-01&q=garden"):
                 status, body = on_postgresql.get("/books/download/" + query)
                 assert (status, body) == on_sqlite.get("/books/download/" + query)

@@ -5,12 +5,12 @@ import time
 from itertools import cycle
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import Max, Min
 from factory.random import reseed_random
 from tqdm import tqdm
 
-from library.factories import AuthorFactory, BookFactory, awkward_books, fake_isbn
+from library.factories import AuthorFactory, BookFactory, awkward_books
 from library.models import Author, Book
 
 BASE = 5_000  # books that the factory makes; all further ones are later volumes of these
@@ -56,6 +56,8 @@ class Command(BaseCommand):
                 for added in seed_books(count, seed):
                     done += added
                     bar.update(added)
+        except DatabaseError as error:
+            raise CommandError(f"The database says: {error}. Have you run `manage.py migrate`?") from error
         except KeyboardInterrupt:
             raise CommandError(f"Stopped. {done:,} of {count:,} books were added and stay.", returncode=130) from None
         if verbosity > 0:
@@ -67,15 +69,19 @@ def seed_books(count, seed):
     """Add `count` books, a batch a transaction, and yield the size of each batch."""
     make_room_for_indexes()
     number = next_number()
+    if number + count > LIMIT + 1:
+        raise CommandError(f"There are ISBNs for {LIMIT + 1 - number:,} more books only.")
     reseed_random(f"{seed} {number}")
     base = make_base(min(count, BASE), number)
     yield len(base)
-    ids = Book.objects.filter(isbn__gte=base[0].isbn, isbn__lte=base[-1].isbn).aggregate(first=Min("pk"), last=Max("pk"))
+    ids = Book.objects.filter(isbn__gte=base[0].isbn, isbn__lte=base[-1].isbn).aggregate(
+        first=Min("pk"), last=Max("pk")
+    )
     for volume, made in enumerate(range(BASE, count, BASE), start=2):
         with connection.cursor() as cursor:
             cursor.execute(
                 NEXT_VOLUME,
-                {"volume": f", vol. {volume}", "number": number + made, "limit": min(BASE, count - made), **ids},
+                {"volume": f" {volume}", "number": number + made, "limit": min(BASE, count - made), **ids},
             )
             yield cursor.rowcount
 

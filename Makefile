@@ -1,0 +1,50 @@
+# Thin on purpose: each line is a command that you can type. README.md has them without make.
+
+PYTHON ?= python3
+VENV ?= .venv
+STEP ?=
+BOOKS ?= 100000
+PORT ?= 8000
+TIMEOUT ?= 0
+
+BIN = $(VENV)/bin
+
+.PHONY: demo test docs bench lint constraints
+
+demo: $(VENV)/with-demo
+	@$(BIN)/tutorial demo $(STEP) --books $(BOOKS) --port $(PORT) --timeout $(TIMEOUT)
+
+test: $(VENV)/with-test
+	$(BIN)/pytest -n 2 --dist worksteal
+
+docs: $(VENV)/with-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
+
+bench: $(VENV)/with-test
+	$(BIN)/python benchmarks/streaming.py
+
+lint: $(VENV)/with-dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+
+constraints: $(VENV)/with-dev
+	$(BIN)/tutorial constraints
+
+# What to install for which target. A target installs again when the versions have changed.
+EXTRAS_demo = .
+EXTRAS_docs = .[docs]
+EXTRAS_test = .[test,docs]
+EXTRAS_dev = .[test,docs,dev]
+
+$(VENV)/with-%: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing into $(VENV) (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '$(EXTRAS_$*)'
+	@touch $@
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "Python 3.11 or newer is needed. Name one: make demo PYTHON=python3.13"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo "Python's venv module is missing. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)

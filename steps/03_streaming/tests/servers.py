@@ -1,0 +1,188 @@
+"""Real servers for the tests: on free ports of this machine, ended by the process we started."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+
+import psutil
+import pytest
+
+STEP = Path(__file__).resolve().parent.parent
+
+
+def environment(database):
+    """The environment of a process of this step that uses `database`, a SQLite file or a URL."""
+    url = database if "://" in str(database) else f"sqlite:///{database}"
+    return {**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "config.settings"}
+
+
+def manage(database, *arguments, **options):
+    """Run `manage.py` as a process of its own and return it, with its output as text."""
+    command = [sys.executable, "manage.py", *map(str, arguments)]
+    return subprocess.run(command, cwd=STEP, env=environment(database), capture_output=True, text=True, **options)
+
+
+def make_database(path, books):
+    """Migrate a database and seed it with `books` books."""
+    for arguments in (["migrate", "--verbosity=0"], ["seed_books", books]):
+        done = manage(path, *arguments)
+        assert done.returncode == 0, done.stderr
+    return path
+
+
+@dataclass
+class Site:
+    """A web server that runs: where it listens, what it logs, and its process."""
+
+    port: int
+    log: Path
+    process: psutil.Process
+
+    @contextmanager
+    def open(self, path, **headers):
+        """Send GET and give the response, of which only the head has been read."""
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=120)) as connection:
+            connection.request("GET", path, headers=headers)
+            with connection.getresponse() as response:
+                yield response
+
+    def get(self, path, **headers):
+        """Send GET and return status and body, read to the end."""
+        with self.open(path, **headers) as response:
+            return response.status, response.read()
+
+
+@contextmanager
+def process(command, **options):
+    """A process of this step that runs until the block ends, then is stopped, with its children."""
+    started = psutil.Popen(command, cwd=STEP, **options)
+    try:
+        yield started
+    finally:
+        family = [started, *started.children(recursive=True)] if started.is_running() else []
+        for each in family[:1]:
+            each.terminate()
+        for late in psutil.wait_procs(family, timeout=5)[1]:
+            late.kill()
+        started.wait()
+
+
+def wait_for(condition, what, seconds=60):
+    """Ask until the answer is true, and return it; fail with `what` if it never is."""
+    deadline = time.monotonic() + seconds
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.01)
+    return answer
+
+
+@contextmanager
+def peak_memory(process):
+    """A list whose only number, after the block, is the most memory the process held (RSS, bytes)."""
+    peak, over = [process.memory_info().rss], threading.Event()
+
+    def watch():
+        while not over.wait(0.005) and process.is_running():
+            with suppress(psutil.NoSuchProcess):
+                peak[0] = max(peak[0], process.memory_info().rss)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        over.set()
+        watcher.join()
+
+
+@contextmanager
+def gunicorn(database, log, *options, settings="config.settings"):
+    """This step under gunicorn, with its own gunicorn.conf.py and one worker, plus `options`."""
+    command = [sys.executable, "-m", "gunicorn", "--bind=127.0.0.1:0", "--workers=1", "--access-logfile=-", *options]
+    env = {**environment(database), "DJANGO_SETTINGS_MODULE": settings}
+    with log.open("wb") as output, process(command, env=env, stdout=output, stderr=output) as started:
+        listening = lambda: re.search(r"Listening at: http://127.0.0.1:(\d+)", log.read_text())  # noqa: E731
+        port = wait_for(listening, f"gunicorn, which said:\n{log.read_text()}").group(1)
+        yield Site(int(port), log, started)
+
+
+def program(name, *folders):
+    """The path of an installed program; a test that needs one that is missing says so."""
+    path = shutil.which(name, path=os.pathsep.join([os.environ["PATH"], "/usr/sbin", *map(str, folders)]))
+    return path or pytest.skip(f"needs the program {name}, which is not installed")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def answers(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+NGINX = """
+daemon off; master_process off; pid {folder}/nginx.pid; error_log stderr info;
+events {{}}
+http {{
+    access_log {folder}/access.log;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+    {server}
+}}
+"""
+
+
+@contextmanager
+def nginx(upstream, folder, server):
+    """nginx in front of the site `upstream`; `server` is a server block with {port} and {upstream}."""
+    folder.mkdir()
+    port, log, configuration = free_port(), folder / "error.log", folder / "nginx.conf"
+    server = server.replace("{port}", str(port)).replace("{upstream}", str(upstream.port))
+    configuration.write_text(NGINX.format(folder=folder, server=server))
+    command = [program("nginx"), "-p", str(folder), "-c", str(configuration)]
+    with log.open("wb") as output, process(command, stdout=output, stderr=output) as started:
+        wait_for(lambda: answers(port), "nginx")
+        yield Site(port, log, started)
+
+
+@contextmanager
+def postgresql(folder):
+    """A new PostgreSQL server; gives the URL of its database. As root it runs as the user postgres."""
+    initdb, server = (program(name, *Path("/usr/lib/postgresql").glob("*/bin")) for name in ("initdb", "postgres"))
+    port, data = free_port(), folder / "data"
+    user = {"user": "postgres"} if os.name == "posix" and os.geteuid() == 0 else {}
+    data.mkdir()
+    if user:
+        shutil.chown(data, **user)
+        for parent in list(data.parents)[:3]:  # pytest's folders are closed to others
+            parent.chmod(parent.stat().st_mode | 0o011)
+    create = [initdb, "--pgdata", str(data), "--auth=trust", "--username=library", "--encoding=UTF8", "--no-sync"]
+    subprocess.run(create, check=True, capture_output=True, cwd=data, **user)
+    command = [
+        server,
+        "-D",
+        str(data),
+        "-p",
+        str(port),
+        "-k",
+        str(data),
+        "-c",
+        "listen_addresses=127.0.0.1",
+        "-c",
+        "fsync=off",
+    ]
+    with (folder / "log").open("wb") as output, process(command, stdout=output, stderr=output, **user):
+        wait_for(lambda: answers(port), "PostgreSQL")
+        yield f"postgres://library@127.0.0.1:{port}/postgres"

@@ -1,0 +1,72 @@
+"""The command `tutorial`: for learners, and for those who keep the steps."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from tutorial import ROOT, UserError
+from tutorial import carry as carrying
+from tutorial import demo as demonstration
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+console = Console(highlight=False, soft_wrap=True)
+
+
+@app.callback()
+def main():
+    """Background jobs in Django, one step after the other."""
+
+
+@app.command()
+def demo(
+    step: Annotated[str, typer.Argument(help="Which step: 03, 3 or 03_streaming.", show_default="the newest")] = "",
+    books: Annotated[int, typer.Option(min=1, max=99_999_999, help="How many books the library has.")] = 100_000,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Where the server listens.")] = 8000,
+    timeout: Annotated[int, typer.Option(min=0, help="gunicorn's --timeout, in seconds; 0: the step's own.")] = 0,
+):
+    """Run a step in a folder of its own (.demo/), with a seeded library, and say what to press.
+
+    The library is kept: the next demo of the same step with as many books starts at once.
+    """
+    stop_on_error(demonstration.run, step, books, port, timeout, console)
+
+
+@app.command()
+def carry(
+    step: Annotated[str, typer.Argument(help="The step you have edited: 02, 2 or 02_httpresponse.")],
+    root: Annotated[Path, typer.Option(help="The repository.", show_default="this one")] = ROOT,
+):
+    """Take your uncommitted edits of a step forward through all later steps.
+
+    Each later step gets a three-way merge. At a conflict nothing of the conflicting file is
+    written and the command stops: merge that one by hand, then run it again for that step.
+    """
+    stop_on_error(carrying.run, step, root, console)
+
+
+@app.command()
+def constraints():
+    """Resolve the newest versions of all that pyproject.toml names, and write constraints.txt."""
+    command = ["uv", "pip", "compile", "--universal", "--python-version=3.11", "--all-extras", "--upgrade"]
+    command += ["--no-annotate", "--no-header", "--quiet", "--output-file=constraints.txt", "pyproject.toml"]
+    sys.exit(subprocess.run([sys.executable, "-m", *command], cwd=ROOT).returncode)
+
+
+def stop_on_error(action, *arguments):
+    """Do it; say an error that the user can mend in one line."""
+    try:
+        action(*arguments)
+    except UserError as error:
+        console.print(f"[red]{error}[/red]")
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        raise typer.Exit(130) from None
+
+
+if __name__ == "__main__":
+    app()

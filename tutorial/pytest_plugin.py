@@ -1,0 +1,208 @@
+"""How pytest runs the steps: each in a process of its own, with settings of its own.
+
+At the root of the repository, a step is one item that runs that step's pytest and reports its
+summary line. Inside a step, tests with servers that came along unchanged from an earlier step
+are left to that step and to the newest one. In CI, a skipped test is a failed test.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pytest
+
+PYTHON_PROGRAMS = {"server": ["gunicorn", "uvicorn"]}
+PROGRAMS = {"server": [("nginx", "-v")], "services": [("postgres", "--version")]}
+MARKED = ("server", "services", "browser")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--carried", action="store_true", help="run marked tests in every step they were carried to")
+
+
+def pytest_configure(config):
+    if (config.rootpath / "step.toml").is_file():
+        config.pluginmanager.register(InsideStep(config), "inside-step")
+    elif (config.rootpath / "steps").is_dir():
+        config.pluginmanager.register(AtRoot(config), "at-root")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome, report.longrepr = "failed", f"In CI a skipped test is a failure. {reason}"
+    return report
+
+
+class AtRoot:
+    """Turns the folder of a step into one item."""
+
+    def __init__(self, config):
+        self.config, self.steps = config, config.rootpath / "steps"
+        self.summaries = []
+
+    def is_step(self, path):
+        return path.parent == self.steps and (path / "step.toml").is_file()
+
+    def pytest_collect_directory(self, path, parent):
+        if self.is_step(path):
+            return StepFolder.from_parent(parent, path=path, arguments=self.arguments_by_step()[1].get(path, []))
+        return None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session):
+        """Collect the step's folder where a file or a test inside of it was named."""
+        if session.config.pluginmanager.has_plugin("dsession"):
+            return None  # the workers of pytest-xdist collect
+        session.perform_collect(self.arguments_by_step()[0])
+        return True
+
+    def arguments_by_step(self):
+        """What to collect here, and for each step the arguments that its own pytest is given."""
+        here, inside = [], {}
+        for argument in self.config.args:
+            name, separator, test = argument.partition("::")
+            path = (self.config.invocation_params.dir / name).resolve()
+            step = next((each for each in [path, *path.parents] if self.is_step(each)), None)
+            if step and step != path:
+                inside.setdefault(step, []).append(str(path) + separator + test)
+            here.append(str(step) if step else argument)
+        return list(dict.fromkeys(here)), inside
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, items):
+        """Keep the steps out of -k and -m here: they are passed on, and select inside of the step."""
+        folders = [item for item in items if isinstance(item, StepRun)]
+        items[:] = [item for item in items if not isinstance(item, StepRun)]
+        yield
+        items[:] = [*folders, *items]
+
+    def pytest_runtest_logreport(self, report):
+        self.summaries += [text for name, text in report.user_properties if name == "summary" and report.when == "call"]
+
+    def pytest_terminal_summary(self, terminalreporter):
+        if self.summaries:
+            terminalreporter.section("steps")
+            for summary in sorted(self.summaries):
+                terminalreporter.write_line(summary)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session):
+        """Like pytest itself, do not call it a success when nothing at all was selected."""
+        counts = [re.search(r"\d+ (passed|failed|error)", summary) for summary in self.summaries]
+        others = session.testscollected - len(self.summaries)
+        if session.exitstatus == pytest.ExitCode.OK and counts and not any(counts) and not others:
+            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+class StepFolder(pytest.Directory):
+    def __init__(self, *, arguments, **kwargs):
+        super().__init__(**kwargs)
+        self.arguments = arguments
+
+    def collect(self):
+        yield StepRun.from_parent(self, name=self.path.name, arguments=self.arguments)
+
+
+class StepRun(pytest.Item):
+    """One step's tests, in a process of their own."""
+
+    def __init__(self, *, arguments, **kwargs):
+        super().__init__(**kwargs)
+        self.arguments = arguments
+
+    def runtest(self):
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rs", *self.options(), *self.arguments]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        run = subprocess.run(
+            command, cwd=self.path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        lines = run.stdout.rstrip().splitlines() or ["(no output)"]
+        told = [line for line in lines if line.startswith(("SKIPPED", "tiers:", "carried:"))]
+        summary = f"{self.path.name}: {lines[-1].strip('= ')}"
+        self.user_properties.append(("summary", "\n".join([summary, *(f"    {line}" for line in told)])))
+        if run.returncode not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            raise StepFailed(run.stdout)
+
+    def options(self):
+        """What was asked of this pytest that must be asked of the step's pytest too."""
+        asked = self.config.option
+        options = ["--carried"] if asked.carried else []
+        options += ["-k", asked.keyword] if asked.keyword else []
+        options += ["-m", asked.markexpr] if asked.markexpr else []
+        options += [f"--maxfail={asked.maxfail}"] if asked.maxfail else []
+        options += [f"--durations={asked.durations}"] if asked.durations else []
+        return options
+
+    def repr_failure(self, excinfo):
+        return str(excinfo.value) if isinstance(excinfo.value, StepFailed) else super().repr_failure(excinfo)
+
+    def reportinfo(self):
+        return self.path, None, self.path.name
+
+
+class StepFailed(Exception):
+    """Carries what the step's pytest printed."""
+
+
+class InsideStep:
+    """Leaves carried tests out, and says with what the others ran."""
+
+    def __init__(self, config):
+        self.config, self.step = config, config.rootpath
+        folders = sorted(path.parent for path in self.step.parent.glob("*/step.toml"))
+        place = folders.index(self.step)
+        self.before = folders[place - 1] if place else None
+        self.in_between = place and self.step != folders[-1]
+        self.ran = dict.fromkeys(MARKED, 0)
+        self.carried = 0
+
+    def pytest_collection_modifyitems(self, config, items):
+        named = any("::" in argument or argument.endswith(".py") for argument in config.args)
+        if self.in_between and not named and not config.option.carried:
+            carried = [item for item in items if self.is_carried(item)]
+            items[:] = [item for item in items if item not in carried]
+            config.hook.pytest_deselected(items=carried)
+            self.carried = len(carried)
+
+    def is_carried(self, item):
+        """Is this a marked test in a file that is as it was in the step before?"""
+        earlier = self.before / item.path.relative_to(self.step)
+        marked = any(item.get_closest_marker(name) for name in MARKED)
+        return marked and earlier.is_file() and earlier.read_bytes() == item.path.read_bytes()
+
+    def pytest_runtest_logreport(self, report):
+        for name in MARKED:
+            self.ran[name] += report.when == "call" and name in report.keywords
+
+    def pytest_terminal_summary(self, terminalreporter):
+        tiers = [f"{count} {name} ({with_what(name)})" for name, count in self.ran.items() if count]
+        if tiers:
+            terminalreporter.write_line("tiers: " + ", ".join(tiers))
+        if self.carried:
+            told = "tests with servers run in an earlier step and in the newest; --carried runs them here"
+            terminalreporter.write_line(f"carried: {self.carried} {told}")
+
+
+def with_what(marker):
+    """The programs of a tier and their versions, as found on this machine."""
+    found = []
+    for package in PYTHON_PROGRAMS.get(marker, []):
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            found.append(f"no {package}")
+    for name, option in PROGRAMS.get(marker, []):
+        folders = [os.environ["PATH"], "/usr/sbin", *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]
+        path = shutil.which(name, path=os.pathsep.join(folders))
+        said = (
+            path and subprocess.run([path, option], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
+        )
+        found.append(f"{name} {re.search(r'[0-9][0-9.]*', said).group()}" if said else f"no {name}")
+    return ", ".join(found)
