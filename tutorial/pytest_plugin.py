@@ -7,17 +7,14 @@ are left to that step and to the newest one. In CI, a skipped test is a failed t
 
 import os
 import re
-import shutil
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
 
-PYTHON_PROGRAMS = {"server": ["gunicorn", "uvicorn"]}
-PROGRAMS = {"server": [("nginx", "-v")], "services": [("postgres", "--version")]}
 MARKED = ("server", "services", "browser")
+PROGRAMS = {"gunicorn": "--version", "uvicorn": "--version", "nginx": "-v", "postgres": "--version"}
 
 
 def pytest_addoption(parser):
@@ -161,7 +158,10 @@ class InsideStep:
         self.before = folders[place - 1] if place else None
         self.in_between = place and self.step != folders[-1]
         self.ran = dict.fromkeys(MARKED, 0)
+        self.programs = {name: {} for name in MARKED}
+        self.item = None
         self.carried = 0
+        sys.addaudithook(self.note_program)
 
     def pytest_collection_modifyitems(self, config, items):
         named = any("::" in argument or argument.endswith(".py") for argument in config.args)
@@ -177,12 +177,32 @@ class InsideStep:
         marked = any(item.get_closest_marker(name) for name in MARKED)
         return marked and earlier.is_file() and earlier.read_bytes() == item.path.read_bytes()
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item):
+        self.item = item
+        return (yield)
+
+    def note_program(self, event, arguments):
+        """Called by Python for whatever it audits; the start of a process is what we look for."""
+        if event == "subprocess.Popen" and self.item:
+            command = [str(word) for word in arguments[1]]
+            for word in command[:3]:
+                if Path(word).name in PROGRAMS:
+                    for name in MARKED:
+                        if self.item.get_closest_marker(name):
+                            start = command[: command.index(word) + 1]
+                            self.programs[name][Path(word).name] = start
+
     def pytest_runtest_logreport(self, report):
         for name in MARKED:
             self.ran[name] += report.when == "call" and name in report.keywords
 
     def pytest_terminal_summary(self, terminalreporter):
-        tiers = [f"{count} {name} ({with_what(name)})" for name, count in self.ran.items() if count]
+        tiers = [
+            f"{count} {name} ({', '.join(with_version(*each) for each in sorted(self.programs[name].items()))})"
+            for name, count in self.ran.items()
+            if count
+        ]
         if tiers:
             terminalreporter.write_line("tiers: " + ", ".join(tiers))
         if self.carried:
@@ -190,19 +210,8 @@ class InsideStep:
             terminalreporter.write_line(f"carried: {self.carried} {told}")
 
 
-def with_what(marker):
-    """The programs of a tier and their versions, as found on this machine."""
-    found = []
-    for package in PYTHON_PROGRAMS.get(marker, []):
-        try:
-            found.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            found.append(f"no {package}")
-    for name, option in PROGRAMS.get(marker, []):
-        folders = [os.environ["PATH"], "/usr/sbin", *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]
-        path = shutil.which(name, path=os.pathsep.join(folders))
-        said = (
-            path and subprocess.run([path, option], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
-        )
-        found.append(f"{name} {re.search(r'[0-9][0-9.]*', said).group()}" if said else f"no {name}")
-    return ", ".join(found)
+def with_version(name, command):
+    """The program that was started, and the version that it says it is."""
+    run = subprocess.run([*command, PROGRAMS[name]], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    found = re.search(r"\d[\d.]*\d", run.stdout)
+    return f"{name} {found.group() if found else '(version unknown)'}"

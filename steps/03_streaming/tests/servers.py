@@ -110,8 +110,8 @@ def gunicorn(database, log, *options, settings="config.settings"):
     command = [sys.executable, "-m", "gunicorn", "--bind=127.0.0.1:0", "--workers=1", "--access-logfile=-", *options]
     env = {**environment(database), "DJANGO_SETTINGS_MODULE": settings}
     with log.open("wb") as output, process(command, env=env, stdout=output, stderr=output) as started:
-        listening = lambda: re.search(r"Listening at: http://127.0.0.1:(\d+)", log.read_text())  # noqa: E731
-        port = wait_for(listening, f"gunicorn, which said:\n{log.read_text()}").group(1)
+        ready = re.compile(r"Listening at: http://127.0.0.1:(\d+).*Booting worker", re.DOTALL)
+        port = wait_for(lambda: ready.search(log.read_text()), "gunicorn").group(1)
         yield Site(int(port), log, started)
 
 

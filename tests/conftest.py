@@ -1,0 +1,21 @@
+"""What the repository's own tests share: copies of the tree that they may spoil."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from tutorial import ROOT
+
+
+@pytest.fixture
+def doctored(tmp_path):
+    """A copy of the steps, in a git repository of its own, for a test to spoil."""
+    root = tmp_path / "doctored"
+    ignore = shutil.ignore_patterns("__pycache__", ".pytest_cache", ".hypothesis", "db.sqlite3*")
+    shutil.copytree(ROOT / "steps", root / "steps", ignore=ignore)
+    shutil.copy(ROOT / ".gitignore", root)
+    author = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
+    for command in (["init", "--quiet"], ["add", "."], [*author, "commit", "--quiet", "--message=Steps"]):
+        subprocess.run(["git", *command], cwd=root, check=True)
+    return root

@@ -1,0 +1,112 @@
+"""What must be true of the steps as a sequence. Each check returns its complaints, a sentence each."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+from tutorial import ROOT, all_steps
+
+LOCAL = {"__pycache__", ".pytest_cache", ".hypothesis"}
+
+
+def step_files(step):
+    """The files of a step, by their path inside of it; nothing that running it leaves behind."""
+    files = {}
+    for path in step.rglob("*"):
+        name = path.relative_to(step)
+        if path.is_file() and not LOCAL & set(name.parts) and not name.name.startswith("db.sqlite3"):
+            files[name.as_posix()] = path.read_bytes()
+    return files
+
+
+def about(step):
+    return tomllib.loads((step / "step.toml").read_text("utf-8"))
+
+
+def undeclared(step, before):
+    """Where step.toml and the two trees disagree, both ways. `before` is None for the first step."""
+    now, then, declared = step_files(step), step_files(before) if before else {}, about(step)
+    real = {
+        "adds": now.keys() - then.keys(),
+        "changes": {name for name in now.keys() & then.keys() if now[name] != then[name]},
+        "removes": then.keys() - now.keys(),
+    }
+    complaints = []
+    for verb, files in real.items():
+        complaints += [
+            f"{step.name} {verb} {name}, which step.toml does not say" for name in files - set(declared[verb])
+        ]
+        complaints += [
+            f"{step.name}'s step.toml {verb} {name}, which is not so" for name in set(declared[verb]) - files
+        ]
+    gone = {name for name in real["removes"] if Path(name).name.startswith("test_")}
+    complaints += [f"{step.name} removes {name} and does not retire it" for name in gone - declared["retires"].keys()]
+    lost = lost_tests(now, then) - {name for name in declared["retires"] if "::" in name}
+    complaints += [f"{step.name} lost {name} and does not retire it" for name in lost]
+    return sorted(complaints)
+
+
+def lost_tests(now, then):
+    """The tests that a changed file no longer has."""
+    return {
+        f"{name}::{test}"
+        for name in now.keys() & then.keys()
+        if Path(name).name.startswith("test_")
+        for test in set(tests_in(then[name])) - set(tests_in(now[name]))
+    }
+
+
+def tests_in(content):
+    return [name.decode() for name in re.findall(rb"^def (test_\w+)", content, re.MULTILINE)]
+
+
+def added_tests(step, before):
+    """What pytest has to be given to run just the tests that a step adds, without its internals."""
+    now, then = step_files(step), step_files(before) if before else {}
+    added = []
+    for name, content in sorted(now.items()):
+        if Path(name).name.startswith("test_") and not name.startswith("tests/internals/"):
+            if name not in then:
+                added.append(name)
+            else:
+                added += [f"{name}::{test}" for test in tests_in(content) if test not in tests_in(then[name])]
+    return added
+
+
+def passing_before(step, before, folder):
+    """The tests that a step adds and that pass without it: they prove nothing. Works in `folder`."""
+    copy_step(before, folder)
+    shutil.rmtree(folder / "tests", ignore_errors=True)
+    shutil.copytree(step / "tests", folder / "tests", ignore=shutil.ignore_patterns(*LOCAL))
+    shutil.copy(step / "pytest.ini", folder)
+    added = added_tests(step, before)
+    command = [sys.executable, "-m", "pytest", "-q", "-rp", "--tb=no", "-p", "no:cacheprovider"]
+    command += ["--continue-on-collection-errors", *added]
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if run.returncode not in (1, 2):  # 1: tests failed; 2: they could not even be collected
+        return [f"pytest ended with {run.returncode}: {run.stdout}{run.stderr}"]
+    failed = sum(map(int, re.findall(r"(\d+) (?:failed|error)", run.stdout.splitlines()[-1])))
+    if not failed:
+        return [f"nothing failed: {run.stdout}"]
+    return re.findall(r"^PASSED (.*)$", run.stdout, re.MULTILINE)
+
+
+def copy_step(step, folder):
+    shutil.copytree(step, folder, ignore=shutil.ignore_patterns(*LOCAL, "db.sqlite3*"))
+
+
+def start_project(folder):
+    """What is before the first step: a new Django project with an empty app `library`."""
+    folder.mkdir()
+    for command in (["startproject", "config", "."], ["startapp", "library"]):
+        subprocess.run([sys.executable, "-m", "django", *command], cwd=folder, check=True)
+    return folder
+
+
+def neighbours(root=ROOT):
+    """Each step with the one before it, which is None for the first."""
+    steps = all_steps(root)
+    return list(zip(steps, [None, *steps], strict=False))
