@@ -27,12 +27,15 @@ def demo(
     books: Annotated[int, typer.Option(min=1, max=99_999_999, help="How many books the library has.")] = 100_000,
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Where the server listens.")] = 8000,
     timeout: Annotated[int, typer.Option(min=0, help="gunicorn's --timeout, in seconds; 0: the step's own.")] = 0,
+    folder: Annotated[Path, typer.Option(help="Where the step's copy and the library go.", show_default=".demo")] = (
+        ROOT / ".demo"
+    ),
 ):
-    """Run a step in a folder of its own (.demo/), with a seeded library, and say what to press.
+    """Run a step in a folder of its own, with a seeded library, and say what to press.
 
     The library is kept: the next demo of the same step with as many books starts at once.
     """
-    stop_on_error(demonstration.run, step, books, port, timeout, console)
+    stop_on_error(demonstration.run, step, books, port, timeout, folder, console)
 
 
 @app.command()

@@ -10,20 +10,20 @@ import time
 import tomllib
 from contextlib import closing
 
-from tutorial import ROOT, UserError, all_steps, find_step
+from tutorial import UserError, all_steps, find_step
 
-DEMO = ROOT / ".demo"
 LEFT_OUT = shutil.ignore_patterns("__pycache__", ".pytest_cache", ".hypothesis", "db.sqlite3*")
 
 
-def run(name, books, port, timeout, console):
-    """Prepare the step in .demo/, fill its library, and serve it until Ctrl-C."""
+def run(name, books, port, timeout, parent, console):
+    """Prepare the step in a folder below `parent`, fill its library, and serve it until Ctrl-C."""
     step = find_step(name) if name else all_steps()[-1]
     about = tomllib.loads((step / "step.toml").read_text("utf-8"))
     refuse_taken_port(port)
 
-    folder, database = DEMO / step.name, DEMO / f"{step.name}-{books}.sqlite3"
-    console.print(f"Preparing step {step.name} in {folder.relative_to(ROOT)}")
+    parent = parent.resolve()
+    folder, database = parent / step.name, parent / f"{step.name}-{books}.sqlite3"
+    console.print(f"Preparing step {step.name} in {folder}")
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(step, folder, ignore=LEFT_OUT)
     environment = {**os.environ, "DATABASE_URL": f"sqlite:///{database}"}
@@ -46,16 +46,16 @@ def run(name, books, port, timeout, console):
         command = [sys.executable, "-m", "gunicorn", f"--bind=127.0.0.1:{port}", "--log-level=warning"]
         command += [f"--timeout={timeout}"] if timeout else []
     with subprocess.Popen(command, cwd=folder, env=environment) as server:
-        wait_until_it_answers(port, server)
-        console.print(f"\n[bold]Step {step.name[:2]}, {about['title']}[/bold]: the library has {books:,} books.")
-        console.print(f"  Open     [bold]http://127.0.0.1:{port}/books/[/bold]")
-        for line in about["demo"]:
-            console.print(f"  Then     {line}")
-        console.print(
-            f"  Librarian: http://127.0.0.1:{port}/admin/ (user [bold]demo[/bold], password [bold]demo[/bold])"
-        )
-        console.print("  Stop     with Ctrl-C\n")
         try:
+            wait_until_it_answers(port, server)
+            console.print(f"\n[bold]Step {step.name[:2]}, {about['title']}[/bold]: the library has {books:,} books.")
+            console.print(f"  Open     [bold]http://127.0.0.1:{port}/books/[/bold]")
+            for line in about["demo"]:
+                console.print(f"  Then     {line}")
+            console.print(
+                f"  Admin    http://127.0.0.1:{port}/admin/, user [bold]demo[/bold], password [bold]demo[/bold]"
+            )
+            console.print("  Stop     with Ctrl-C\n")
             sys.exit(server.wait())
         except KeyboardInterrupt:
             server.wait()

@@ -116,7 +116,8 @@ class StepRun(pytest.Item):
 
     def runtest(self):
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rs", *self.options(), *self.arguments]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        ours = ("PYTEST_XDIST", "PYTEST_CURRENT_TEST", "PYTEST_ADDOPTS")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         run = subprocess.run(
             command, cwd=self.path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
@@ -198,11 +199,11 @@ class InsideStep:
             self.ran[name] += report.when == "call" and name in report.keywords
 
     def pytest_terminal_summary(self, terminalreporter):
-        tiers = [
-            f"{count} {name} ({', '.join(with_version(*each) for each in sorted(self.programs[name].items()))})"
-            for name, count in self.ran.items()
-            if count
-        ]
+        tiers = []
+        for name, count in self.ran.items():
+            programs = [with_version(*each) for each in sorted(self.programs[name].items())]
+            if count:
+                tiers.append(f"{count} {name}" + (f" ({', '.join(programs)})" if programs else ""))
         if tiers:
             terminalreporter.write_line("tiers: " + ", ".join(tiers))
         if self.carried:

@@ -53,7 +53,7 @@ PLACES = [
 def fake_title(number):
     """A title for each number from 0 up; 13,824 different ones."""
     number = number * 7919 % 13_824  # a walk that meets each once, in no visible order
-    return f"The {ADJECTIVES[number % 24]} {NOUNS[number // 24 % 24]} of {PLACES[number // 576]}"
+    return f"{ADJECTIVES[number % 24]} {NOUNS[number // 24 % 24]} of {PLACES[number // 576]}"
 
 
 def fake_isbn(number):

@@ -1,0 +1,116 @@
+"""`make demo` and `tutorial demo`: from nothing to a library in the browser, or one clear line."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+
+import pytest
+
+from tutorial import ROOT, all_steps
+from tutorial.checks import step_files
+
+DEMO = [sys.executable, "-m", "tutorial.cli", "demo"]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def demo(*arguments):
+    """The demo, running; gives what it has printed when it says how to stop it."""
+    heed_ctrl_c = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen([*DEMO, *arguments], start_new_session=True, preexec_fn=heed_ctrl_c, **options) as running:
+        try:
+            printed = ""
+            while "Ctrl-C" not in printed:
+                line = running.stdout.readline()
+                assert line, printed
+                printed += line
+            yield printed
+        finally:
+            os.killpg(running.pid, signal.SIGINT)  # as a terminal does it
+            rest = running.stdout.read()
+    assert running.returncode == 0, rest
+    assert "Traceback" not in rest
+
+
+def get(url):
+    with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310
+        return response.read()
+
+
+@pytest.mark.parametrize("step", ["", "02"])
+def test_it_serves_a_seeded_step(step, tmp_path):
+    port = free_port()
+    arguments = [*([step] if step else []), "--books=3000", f"--port={port}", f"--folder={tmp_path}"]
+    with demo(*arguments) as printed:
+        assert f"http://127.0.0.1:{port}/books/" in printed
+        assert "user demo, password demo" in printed
+        assert (step or all_steps()[-1].name[:2]) in re.search(r"Step (\d\d)", printed).group()
+        assert b"3,000 books" in get(f"http://127.0.0.1:{port}/books/")
+        assert get(f"http://127.0.0.1:{port}/books/download/").count(b",979") == 3_000
+    started = time.monotonic()
+    with demo(*arguments) as printed:
+        assert "Added" not in printed  # the library was kept
+        assert b"3,000 books" in get(f"http://127.0.0.1:{port}/books/")
+    assert time.monotonic() - started < 60
+
+
+def test_nothing_is_written_into_the_step(tmp_path):
+    before = step_files(ROOT / "steps" / "01_models")
+    with demo("01", "--books=10", f"--port={free_port()}", f"--folder={tmp_path}"):
+        assert (tmp_path / "01_models" / "manage.py").is_file()
+    assert step_files(ROOT / "steps" / "01_models") == before
+    assert not (ROOT / "steps" / "01_models" / "db.sqlite3").exists()
+
+
+def refused(*arguments):
+    run = subprocess.run([*DEMO, *arguments], capture_output=True, text=True)
+    assert run.returncode == 1
+    return (run.stdout + run.stderr).splitlines()
+
+
+def test_a_taken_port_is_one_clear_line(tmp_path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert refused(f"--port={port}", f"--folder={tmp_path}") == [
+            f"Port {port} is taken. Take another: make demo PORT={port % 65535 + 1}"
+        ]
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_step_is_one_clear_line():
+    (line,) = refused("42")
+    assert line.startswith("There is no step '42'. The steps are: 01_models, ")
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+@pytest.mark.parametrize(
+    "lacks, line",
+    [
+        ("ensurepip", "Python's venv module is missing. On Debian and Ubuntu: apt install python3-venv"),
+        ("version_info", "Python 3.11 or newer is needed. Name one: make demo PYTHON=python3.13"),
+    ],
+)
+def test_make_says_what_the_machine_lacks_in_one_line(tmp_path, lacks, line):
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\ncase "$*" in *{lacks}*) exit 1;; esac\n')
+    python.chmod(python.stat().st_mode | stat.S_IXUSR)
+    command = ["make", "demo", f"PYTHON={python}", f"VENV={tmp_path / 'venv'}"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode != 0
+    assert [each for each in run.stdout.splitlines() if not each.startswith("make")] == [line]

@@ -1,0 +1,61 @@
+"""What holds for every file of the repository, and for what it installs."""
+
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from tutorial import ROOT, all_steps
+
+# Written in two parts, so that this file does not name what no file may name.
+FORBIDDEN = ["pypi" + r"\.org", "pythonhosted" + r"\.org", "registry" + r"\.npmjs", "/wo" + "rk/", "/ro" + "ot/"]
+
+
+def tracked():
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True).stdout.decode()
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def forbidden(text):
+    return [word for word in FORBIDDEN if re.search(word, text)]
+
+
+def test_no_file_names_an_index_or_a_path_of_one_machine():
+    found = {path: forbidden(path.read_text("utf-8", errors="replace")) for path in tracked()}
+    assert {path: words for path, words in found.items() if words} == {}
+    assert forbidden("--index-url https://pypi" + ".org/simple")
+
+
+def test_constraints_are_names_and_exact_versions():
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    wrong = [line for line in lines if not re.fullmatch(r"[a-z0-9-]+==[\w.]+( ; [\w\s.<>=!'()]+)?", line)]
+    assert wrong == []
+    assert len(lines) > 50
+
+
+def names(requirements):
+    wanted = [line for line in requirements if line.strip() and not line.startswith("#")]
+    return {re.match(r"[\w-]+", line).group().lower() for line in wanted}
+
+
+@pytest.mark.parametrize("step", all_steps(), ids=lambda step: step.name)
+def test_what_a_step_installs_is_what_the_repository_installs_for_it(step):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    known = names(project["dependencies"] + project["optional-dependencies"]["test"])
+    assert names((step / "requirements.txt").read_text("utf-8").splitlines()) <= known
+
+
+def test_the_two_supported_pairs_of_python_and_django():
+    import django
+
+    newest = django.VERSION[:2] >= (6, 0)
+    assert newest == (sys.version_info >= (3, 12))
+
+
+def test_the_article_is_credited():
+    for page in ("README.md", "docs/index.md"):
+        text = (ROOT / page).read_text("utf-8")
+        assert "taranjeet" in text and "2018" in text
+        assert "Management Commands: Async Tasks without Celery in Django" in " ".join(text.split())
