@@ -3,8 +3,8 @@
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models.functions import Length
-from django.db.models.lookups import Exact
+from django.db.models.functions import Cast, Length
+from django.db.models.lookups import Exact, Range
 from stdnum import isbn
 from stdnum.exceptions import ValidationError as InvalidNumber
 
@@ -19,6 +19,9 @@ def validate_isbn(value):
         raise ValidationError(
             "Enter the 13 digits of an ISBN, without hyphens: %(value)s is none.", params={"value": value}
         )
+
+
+ISBNS = (9780000000000, 9799999999999)  # as numbers: all begin with 978 or 979
 
 
 # --8<-- [start:models]
@@ -71,7 +74,10 @@ class Book(models.Model):
             models.Index("published_on", name="book_published_on"),
         ]
         constraints = [
-            models.CheckConstraint(condition=Exact(Length("isbn"), 13), name="book_isbn_has_13_digits"),
+            models.CheckConstraint(condition=Exact(Length("isbn"), 13), name="book_isbn_is_13_long"),
+            models.CheckConstraint(
+                condition=Range(Cast("isbn", models.BigIntegerField()), ISBNS), name="book_isbn_is_digits"
+            ),
             models.CheckConstraint(condition=models.Q(genre__in=Genre.values), name="book_genre_is_known"),
             models.CheckConstraint(condition=models.Q(language__in=Language.values), name="book_language_is_known"),
             models.CheckConstraint(condition=models.Q(pages__gte=1), name="book_has_a_page"),

@@ -1,48 +1,59 @@
 """Books as CSV: which columns, in which order, written how. UTF-8, RFC 4180, the header first."""
 
-import csv
-
 from django.db.models import Case, CharField, F, Func, Value, When
 from django.db.models.functions import Concat, Left
 from django.db.models.lookups import In
 
-COLUMNS = ["title", "author", "isbn", "genre", "language", "published_on", "pages", "price"]
+HEADER = "title,author,isbn,genre,language,published_on,pages,price"
 BOM = "\ufeff"  # three bytes at the start, from which Excel knows that the file is UTF-8
 
 
 # --8<-- [start:write]
 def write_csv(queryset, file, raw=False, bom=False):
-    """Write the books to `file`, which takes text: the header, then a row for each book.
+    """Write the books to `file`, which takes text: the header, then a line for each book.
 
     A spreadsheet runs a text that begins with = + - or @ as a formula. Such a text gets an
     apostrophe in front, unless `raw` asks for the text as it is in the table.
     """
-    if bom:
-        file.write(BOM)
-    writer = csv.writer(file)
-    writer.writerow(COLUMNS)
-    writer.writerows(book_rows(queryset, raw))
+    file.write(f"{BOM if bom else ''}{HEADER}\r\n")
+    for line in book_lines(queryset, raw):
+        file.write(f"{line}\r\n")
 
 
 # --8<-- [end:write]
-# --8<-- [start:rows]
-def book_rows(queryset, raw=False):
-    """The rows of the file, by primary key, ready to write: the database formats them."""
+# --8<-- [start:lines]
+def book_lines(queryset, raw=False):
+    """The lines of the file by primary key, without their ends, each written by the database.
+
+    Python's csv module would need the columns one by one, and nearly twice the time.
+    """
     text = F if raw else without_formula
-    return (
-        queryset.order_by("pk")
-        .values_list(
-            text("title"),
-            text("author__name"),
-            "isbn",
-            "genre",
-            "language",
-            DateText("published_on"),
-            "pages",
-            PriceText("price"),
-        )
-        .iterator()
+    line = Line(
+        Quoted(text("title")),
+        Quoted(text("author__name")),
+        "isbn",
+        "genre",
+        "language",
+        DateText("published_on"),
+        "pages",
+        PriceText("price"),
     )
+    return queryset.order_by("pk").values_list(line, flat=True).iterator()
+
+
+class Line(Func):
+    """The columns with commas between them. (If one were NULL, all would be. None can be.)"""
+
+    template = "%(expressions)s"
+    arg_joiner = " || ',' || "
+    output_field = CharField()
+
+
+class Quoted(Func):
+    """A text as RFC 4180 has it: in quotes, and each quote in it twice."""
+
+    template = """'"' || replace(%(expressions)s, '"', '""') || '"'"""
+    output_field = CharField()
 
 
 def without_formula(field):
@@ -70,4 +81,4 @@ class PriceText(Func):
         return self.as_sql(compiler, connection, template="printf('%%%%.2f', %(expressions)s)")
 
 
-# --8<-- [end:rows]
+# --8<-- [end:lines]

@@ -41,7 +41,7 @@ def test_the_file_to_the_byte(client):
     response = client.get("/books/download/")
     assert response.getvalue() == (
         b"title,author,isbn,genre,language,published_on,pages,price\r\n"
-        b'"The ""Dispossessed"", a novel",Ursula K. Le Guin,9780061054884,novel,en,1974-05-01,341,9.50\r\n'
+        b'"The ""Dispossessed"", a novel","Ursula K. Le Guin",9780061054884,novel,en,1974-05-01,341,9.50\r\n'
     )
     assert response["Content-Type"] == "text/csv; charset=utf-8"
     assert response["Content-Disposition"] == f'attachment; filename="books-{timezone.localdate()}.csv"'

@@ -69,10 +69,11 @@ def test_bad_values_are_refused_by_the_form_and_by_the_database(field, value, fi
         Book.objects.filter(pk=book.pk).update(**{field: value})
 
 
-def test_an_isbn_of_another_length_is_refused_by_the_database():
+@pytest.mark.parametrize("isbn", ["123", "978030640,157", '"780306406157', "=780306406157", "9770306406150"])
+def test_what_is_no_isbn_is_refused_by_the_database(isbn):
     book = BookFactory()
     with pytest.raises(IntegrityError), transaction.atomic():
-        Book.objects.filter(pk=book.pk).update(isbn="123")
+        Book.objects.filter(pk=book.pk).update(isbn=isbn)
 
 
 def test_an_author_with_books_stays():

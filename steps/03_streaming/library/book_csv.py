@@ -1,58 +1,65 @@
 """Books as CSV: which columns, in which order, written how. UTF-8, RFC 4180, the header first."""
 
-import csv
 from contextlib import closing
-from io import StringIO
 from itertools import islice
 
 from django.db.models import Case, CharField, F, Func, Value, When
 from django.db.models.functions import Concat, Left
 from django.db.models.lookups import In
 
-COLUMNS = ["title", "author", "isbn", "genre", "language", "published_on", "pages", "price"]
-BATCH = 500  # rows in a piece: few enough for the processor's cache, each piece one write to the visitor
+HEADER = "title,author,isbn,genre,language,published_on,pages,price"
+BATCH = 2_000  # lines in a piece: each piece is one write to the visitor's connection
 BOM = "\ufeff"  # three bytes at the start, from which Excel knows that the file is UTF-8
 
 
 # --8<-- [start:chunks]
 def csv_chunks(queryset, raw=False, bom=False):
-    """Yield the books as pieces of a CSV file, in bytes: the header, then some hundred rows each.
+    """Yield the books as pieces of a CSV file, in bytes: the header, then some thousand lines each.
 
     A spreadsheet runs a text that begins with = + - or @ as a formula. Such a text gets an
     apostrophe in front, unless `raw` asks for the text as it is in the table.
     """
-    yield (BOM if bom else "").encode() + as_csv([COLUMNS])
+    yield f"{BOM if bom else ''}{HEADER}\r\n".encode()
     # closing(): when the visitor leaves, this generator is closed, and with it the query.
-    with closing(book_rows(queryset, raw)) as rows:
-        while batch := list(islice(rows, BATCH)):
-            yield as_csv(batch)
-
-
-def as_csv(rows):
-    text = StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
+    with closing(book_lines(queryset, raw)) as lines:
+        while batch := list(islice(lines, BATCH)):
+            yield ("\r\n".join(batch) + "\r\n").encode()
 
 
 # --8<-- [end:chunks]
-# --8<-- [start:rows]
-def book_rows(queryset, raw=False):
-    """The rows of the file, by primary key, ready to write: the database formats them."""
+# --8<-- [start:lines]
+def book_lines(queryset, raw=False):
+    """The lines of the file by primary key, without their ends, each written by the database.
+
+    Python's csv module would need the columns one by one, and nearly twice the time.
+    """
     text = F if raw else without_formula
-    return (
-        queryset.order_by("pk")
-        .values_list(
-            text("title"),
-            text("author__name"),
-            "isbn",
-            "genre",
-            "language",
-            DateText("published_on"),
-            "pages",
-            PriceText("price"),
-        )
-        .iterator()
+    line = Line(
+        Quoted(text("title")),
+        Quoted(text("author__name")),
+        "isbn",
+        "genre",
+        "language",
+        DateText("published_on"),
+        "pages",
+        PriceText("price"),
     )
+    return queryset.order_by("pk").values_list(line, flat=True).iterator()
+
+
+class Line(Func):
+    """The columns with commas between them. (If one were NULL, all would be. None can be.)"""
+
+    template = "%(expressions)s"
+    arg_joiner = " || ',' || "
+    output_field = CharField()
+
+
+class Quoted(Func):
+    """A text as RFC 4180 has it: in quotes, and each quote in it twice."""
+
+    template = """'"' || replace(%(expressions)s, '"', '""') || '"'"""
+    output_field = CharField()
 
 
 def without_formula(field):
@@ -80,4 +87,4 @@ class PriceText(Func):
         return self.as_sql(compiler, connection, template="printf('%%%%.2f', %(expressions)s)")
 
 
-# --8<-- [end:rows]
+# --8<-- [end:lines]

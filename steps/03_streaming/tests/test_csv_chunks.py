@@ -29,9 +29,9 @@ def test_chunks_are_bytes_and_the_first_has_the_header(client):
 
 def test_raw_and_bom_reach_the_chunks():
     BookFactory(title="=1+1")
-    assert b"\r\n'=1+1," in b"".join(csv_chunks(Book.objects.all()))
+    assert b'\r\n"\'=1+1",' in b"".join(csv_chunks(Book.objects.all()))
     marked = b"".join(csv_chunks(Book.objects.all(), raw=True, bom=True))
-    assert marked.startswith(b"\xef\xbb\xbftitle,") and b"\r\n=1+1," in marked
+    assert marked.startswith(b"\xef\xbb\xbftitle,") and b'\r\n"=1+1",' in marked
 
 
 def test_the_rows_are_read_in_batches_and_not_before_they_are_needed(django_assert_num_queries):
