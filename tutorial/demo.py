@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -44,8 +45,13 @@ def run(name, books, port, timeout, parent, console):
         command = [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"]
     else:
         command = [sys.executable, "-m", "gunicorn", f"--bind=127.0.0.1:{port}", "--log-level=warning"]
+        command += ["--graceful-timeout=3"]
         command += [f"--timeout={timeout}"] if timeout else []
-    with subprocess.Popen(command, cwd=folder, env=environment) as server:
+    # Ctrl-C, an ended terminal and `kill` all reach us, and we let the server finish what it is doing.
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
+    with subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True) as server:
         try:
             wait_until_it_answers(port, server)
             console.print(f"\n[bold]Step {step.name[:2]}, {about['title']}[/bold]: the library has {books:,} books.")
@@ -58,6 +64,7 @@ def run(name, books, port, timeout, parent, console):
             console.print("  Stop     with Ctrl-C\n")
             sys.exit(server.wait())
         except KeyboardInterrupt:
+            server.terminate()
             server.wait()
             console.print("Stopped. The library is kept for the next time.")
 

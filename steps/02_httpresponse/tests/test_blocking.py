@@ -13,6 +13,7 @@ SMALL = DOWNLOAD + "?published_from=2025-07-01"
 IMPATIENT = ("--worker-class=sync", "--timeout=1")
 
 
+# --8<-- [start:timeout]
 def test_gunicorn_ends_a_long_download_and_lets_a_short_one_pass(large_database, tmp_path):
     with gunicorn(large_database, tmp_path / "gunicorn.log", *IMPATIENT) as site:
         status, body = site.get(SMALL)
@@ -23,6 +24,7 @@ def test_gunicorn_ends_a_long_download_and_lets_a_short_one_pass(large_database,
         assert site.get(SMALL)[0] == 200  # a new worker has taken over
 
 
+# --8<-- [end:timeout]
 def test_a_longer_timeout_helps_until_the_table_has_grown(database, large_database, tmp_path):
     with gunicorn(database, tmp_path / "small.log", *IMPATIENT) as site:
         assert site.get(DOWNLOAD)[0] == 200
@@ -32,6 +34,7 @@ def test_a_longer_timeout_helps_until_the_table_has_grown(database, large_databa
         assert site.get(DOWNLOAD)[0] == 200  # until it has grown again
 
 
+# --8<-- [start:nginx]
 IMPATIENT_NGINX = """
 server {
     listen 127.0.0.1:{port};
@@ -50,6 +53,7 @@ def test_nginx_gives_up_and_the_view_works_on_for_nobody(large_database, tmp_pat
             wait_for(lambda: finished.search(upstream.log.read_text()), "the view to finish")
 
 
+# --8<-- [end:nginx]
 def test_the_memory_of_the_worker_grows_with_the_table(database, tmp_path):
     four_times = make_database(tmp_path / "library.sqlite3", books=80_000)
     small, large = (memory_for_download(each, tmp_path / "gunicorn.log") for each in (database, four_times))

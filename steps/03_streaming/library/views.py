@@ -25,7 +25,8 @@ def book_list(request):
 
 
 # --8<-- [end:list]
-# --8<-- [start:download]
+
+
 def book_download(request):
     """The books that match the filters as a CSV file, sent while it is read from the table."""
     book_filter = BookFilter(request.GET, Book.objects.all())
@@ -37,6 +38,3 @@ def book_download(request):
     response = StreamingHttpResponse(chunks, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="books-{timezone.localdate()}.csv"'
     return response
-
-
-# --8<-- [end:download]

@@ -32,6 +32,7 @@ def test_trap_a_sync_worker_is_killed_in_mid_stream(large_database, tmp_path):
         assert "WORKER TIMEOUT" in site.log.read_text()
 
 
+# --8<-- [start:cut]
 def test_trap_over_http_1_0_the_cut_file_looks_complete(large_database, last_isbn, tmp_path):
     server = shipped_nginx_conf().replace("proxy_http_version 1.1", "proxy_http_version 1.0")
     with gunicorn(large_database, tmp_path / "gunicorn.log", *IMPATIENT_SYNC) as upstream:
@@ -49,6 +50,7 @@ def test_over_http_1_1_the_cut_file_is_an_error(large_database, tmp_path):
                 response.read()
 
 
+# --8<-- [end:cut]
 def test_the_steps_own_worker_outlives_the_timeout(large_database, last_isbn, tmp_path):
     with gunicorn(large_database, tmp_path / "gunicorn.log", "--timeout=1") as upstream:
         with nginx(upstream, tmp_path / "nginx", shipped_nginx_conf()) as site:

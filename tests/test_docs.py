@@ -1,0 +1,130 @@
+"""The site builds strictly, shows only code of the steps, and its numbers are those that were measured."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+from pymdownx.superfences import SuperFencesException
+
+from tutorial import ROOT
+from tutorial.stepdiff import difference, fence
+
+DOCS = ROOT / "docs"
+SECTION = re.compile(r"--8<-- \[(start|end):(\w+)\]")
+INCLUDE = re.compile(r'--8<-- "([^":]+)(?::(\w+))?"')
+
+
+def build(root, folder):
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+
+
+def test_the_site_builds_strictly_and_without_a_word(tmp_path):
+    built = build(ROOT, tmp_path / "site")
+    assert built.returncode == 0, built.stderr
+    assert "WARNING" not in built.stderr
+    page = (tmp_path / "site" / "03_streaming" / "index.html").read_text("utf-8")
+    assert "csv_chunks" in page and "--8&lt;--" not in page and "stepdiff" not in page
+
+
+@pytest.fixture
+def site(doctored):
+    """A copy of the site's sources, for a test to spoil."""
+    shutil.copytree(DOCS, doctored / "docs")
+    shutil.copy(ROOT / "mkdocs.yml", doctored)
+    return doctored
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        "[nowhere](nowhere.md)",
+        "[no such heading](01_models.md#no-such-heading)",
+        '```python\n--8<-- "01_models/library/models.py:no_such_section"\n```',
+        '```python\n--8<-- "01_models/library/no_such_file.py"\n```',
+        "```stepdiff\n01_models 02_httpresponse library/models.py\n```",
+        "```stepdiff\n01_models 02_httpresponse no/such/file.py\n```",
+    ],
+)
+def test_a_spoiled_page_fails_the_build(site, added, tmp_path):
+    page = site / "docs" / "02_httpresponse.md"
+    page.write_text(page.read_text("utf-8") + f"\n{added}\n", "utf-8")
+    assert build(site, tmp_path / "site").returncode != 0
+
+
+def sections(root):
+    """The named sections of the steps' files, and complaints about those that are not closed."""
+    named, complaints = set(), []
+    for path in sorted((root / "steps").rglob("*")):
+        if path.is_file() and path.suffix in {".py", ".html", ".conf"}:
+            name, opened = path.relative_to(root / "steps").as_posix(), None
+            for mark, section in SECTION.findall(path.read_text("utf-8")):
+                if (mark, opened) == ("start", None):
+                    opened = section
+                    named.add((name, section))
+                elif (mark, opened) == ("end", section):
+                    opened = None
+                else:
+                    complaints.append(f"{name}: {mark}:{section} inside of {opened}")
+            if opened:
+                complaints.append(f"{name}: {opened} is not closed")
+    return named, complaints
+
+
+def included(root):
+    return set(INCLUDE.findall("".join(page.read_text("utf-8") for page in (root / "docs").glob("*.md"))))
+
+
+def test_every_section_is_closed_and_shown_somewhere():
+    named, complaints = sections(ROOT)
+    assert complaints == []
+    shown = {(name.partition("/")[2], section) for name, section in included(ROOT)}
+    assert {name for name, section in named if (name.partition("/")[2], section) not in shown} == set()
+
+
+def test_a_section_that_is_not_closed_is_found(doctored):
+    path = doctored / "steps" / "01_models" / "library" / "views.py"
+    path.write_text(path.read_text("utf-8").replace("# --8<-- [end:list]", ""), "utf-8")
+    assert sections(doctored)[1] == ["01_models/library/views.py: list is not closed"]
+
+
+def typed_listings(page):
+    """The listings of a page that were typed into it, instead of taken from a step."""
+    blocks = re.findall(r"^ *```(\w+)\n(.*?)^ *```", page, re.MULTILINE | re.DOTALL)
+    return [code for language, code in blocks if language not in {"bash", "text", "stepdiff"} and "--8<--" not in code]
+
+
+def test_every_listing_comes_from_a_step():
+    for page in DOCS.glob("*.md"):
+        assert typed_listings(page.read_text("utf-8")) == [], page.name
+    assert typed_listings("```python\nprint('typed')\n```\n") == ["print('typed')\n"]
+
+
+def test_the_numbers_on_the_pages_are_those_that_were_measured():
+    measured = json.loads((ROOT / "benchmarks" / "results" / "streaming.json").read_text("utf-8"))
+    page = (DOCS / "03_streaming.md").read_text("utf-8")
+    for way, run in measured["medians"].items():
+        speed, memory = measured["books"] / run["seconds"], run["peak_bytes"] / 1e6
+        assert f"| {way} | {speed:,.0f} | {run['seconds']:.1f} s | {memory:.0f} MB |" in page
+    howto = measured["ratios"]["Django's how-to"]
+    assert f"takes {howto:.1f} times as long" in page
+    assert f"takes {measured['ratios']['csv.writer in batches']:.1f} times as long" in (
+        DOCS / "02_httpresponse.md"
+    ).read_text("utf-8")
+
+
+def test_a_diff_shows_the_change_and_no_markers():
+    text = difference("02_httpresponse", "03_streaming", "library/views.py")
+    assert "+    response = StreamingHttpResponse(" in text
+    assert "--8<--" not in text
+
+
+@pytest.mark.parametrize("source", ["01_models 02_httpresponse library/models.py", "01_models nothing x.py", "one two"])
+def test_a_diff_that_shows_nothing_is_an_error(source):
+    with pytest.raises(SuperFencesException):
+        fence(source, "stepdiff", "stepdiff", {}, None)
