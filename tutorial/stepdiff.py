@@ -15,7 +15,7 @@ from pymdownx.superfences import SuperFencesException
 
 from tutorial import ROOT
 
-MARKER = re.compile(r"^\s*(#|<!--|\{#) --8<-- .*\n", re.MULTILINE)
+MARKER = re.compile(r"^[ \t]*(#|<!--|\{#) --8<-- .*\n", re.MULTILINE)
 
 
 def fence(source, language, css_class, options, md, **kwargs):
