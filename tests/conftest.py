@@ -5,15 +5,14 @@ import subprocess
 
 import pytest
 
-from tutorial import ROOT
+from tutorial import LOCAL, ROOT
 
 
 @pytest.fixture
 def doctored(tmp_path):
     """A copy of the steps, in a git repository of its own, for a test to spoil."""
     root = tmp_path / "doctored"
-    ignore = shutil.ignore_patterns("__pycache__", ".pytest_cache", ".hypothesis", "db.sqlite3*")
-    shutil.copytree(ROOT / "steps", root / "steps", ignore=ignore)
+    shutil.copytree(ROOT / "steps", root / "steps", ignore=shutil.ignore_patterns(*LOCAL))
     shutil.copy(ROOT / ".gitignore", root)
     author = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
     for command in (["init", "--quiet"], ["add", "."], [*author, "commit", "--quiet", "--message=Steps"]):

@@ -166,6 +166,15 @@ def test_in_ci_a_skip_is_a_failure(tree, how):
     assert "In CI a skipped test is a failure." in result.stdout
 
 
+def test_in_ci_a_file_that_skips_itself_is_a_failure(tree):
+    own = tree / "steps" / "01_first" / "tests" / "test_own.py"
+    own.write_text("import pytest\npytest.importorskip('no_such_module_here')\ndef test_own(): pass\n")
+    assert run(tree).returncode == 0
+    result = run(tree, CI="true")
+    assert result.returncode == 1
+    assert "In CI a skipped test is a failure." in result.stdout
+
+
 def test_the_programs_of_a_tier_are_those_that_its_tests_started(tree):
     first = tree / "steps" / "01_first" / "tests" / "test_first.py"
     first.write_text(

@@ -55,6 +55,21 @@ def test_a_test_that_is_lost_and_not_retired_is_found(doctored):
     assert f"{step.name} lost tests/test_book_list.py::test_filters and does not retire it" in undeclared(step, before)
 
 
+def test_a_test_that_is_retired_and_still_there_is_found(doctored):
+    step, before = first_two(doctored)
+    toml = step / "step.toml"
+    toml.write_text(toml.read_text("utf-8") + '"tests/test_admin.py" = "why not"\n', "utf-8")
+    assert undeclared(step, before) == [f"{step.name}'s step.toml retires tests/test_admin.py, which is not so"]
+
+
+def test_what_using_a_step_leaves_in_its_folder_is_no_part_of_it(doctored):
+    step, before = first_two(doctored)
+    (step / ".venv" / "lib").mkdir(parents=True)
+    (step / ".venv" / "lib" / "module.py").write_text("")
+    (step / "db.sqlite3-wal").write_text("")
+    assert undeclared(step, before) == []
+
+
 def test_an_added_test_that_proves_nothing_is_found(doctored, tmp_path):
     step, before = first_two(doctored)
     for test in step.glob("tests/test_*.py"):

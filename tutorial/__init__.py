@@ -3,6 +3,8 @@
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+# What using a step leaves in its folder, and what is no part of it.
+LOCAL = ("__pycache__", ".pytest_cache", ".hypothesis", ".ruff_cache", ".venv*", "venv", "db.sqlite3*")
 
 
 class UserError(Exception):

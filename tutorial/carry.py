@@ -85,4 +85,7 @@ def committed(path, root):
 
 
 def git(root, *arguments, cwd=None):
-    return subprocess.run(["git", *arguments], cwd=cwd or root, check=True, capture_output=True).stdout
+    run = subprocess.run(["git", *arguments], cwd=cwd or root, capture_output=True)
+    if run.returncode:
+        raise UserError(f"git {arguments[0]} failed, and carry needs it: {run.stderr.decode().strip()}")
+    return run.stdout

@@ -5,11 +5,10 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
-from tutorial import ROOT, all_steps
-
-LOCAL = {"__pycache__", ".pytest_cache", ".hypothesis"}
+from tutorial import LOCAL, ROOT, all_steps
 
 
 def step_files(step):
@@ -17,7 +16,7 @@ def step_files(step):
     files = {}
     for path in step.rglob("*"):
         name = path.relative_to(step)
-        if path.is_file() and not LOCAL & set(name.parts) and not name.name.startswith("db.sqlite3"):
+        if path.is_file() and not any(fnmatch(part, local) for part in name.parts for local in LOCAL):
             files[name.as_posix()] = path.read_bytes()
     return files
 
@@ -46,6 +45,8 @@ def undeclared(step, before):
     complaints += [f"{step.name} removes {name} and does not retire it" for name in gone - declared["retires"].keys()]
     lost = lost_tests(now, then) - {name for name in declared["retires"] if "::" in name}
     complaints += [f"{step.name} lost {name} and does not retire it" for name in lost]
+    untrue = declared["retires"].keys() - gone - lost_tests(now, then)
+    complaints += [f"{step.name}'s step.toml retires {name}, which is not so" for name in untrue]
     return sorted(complaints)
 
 
@@ -95,7 +96,7 @@ def passing_before(step, before, folder):
 
 
 def copy_step(step, folder):
-    shutil.copytree(step, folder, ignore=shutil.ignore_patterns(*LOCAL, "db.sqlite3*"))
+    shutil.copytree(step, folder, ignore=shutil.ignore_patterns(*LOCAL))
 
 
 def start_project(folder):

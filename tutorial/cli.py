@@ -64,7 +64,7 @@ def stop_on_error(action, *arguments):
     try:
         action(*arguments)
     except UserError as error:
-        console.print(f"[red]{error}[/red]")
+        console.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         console.print("Stopped.")

@@ -11,22 +11,25 @@ import time
 import tomllib
 from contextlib import closing
 
-from tutorial import UserError, all_steps, find_step
+from tutorial import LOCAL, UserError, all_steps, find_step
 
-LEFT_OUT = shutil.ignore_patterns("__pycache__", ".pytest_cache", ".hypothesis", "db.sqlite3*")
+MARK = ".made-by-the-demo"  # in the folders that the demo may make anew
 
 
 def run(name, books, port, timeout, parent, console):
     """Prepare the step in a folder below `parent`, fill its library, and serve it until Ctrl-C."""
+    # Ctrl-C, an ended terminal and `kill` reach us alone, and we end what we have started.
+    for signal_name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, signal_name):
+            signal.signal(getattr(signal, signal_name), signal.default_int_handler)
     step = find_step(name) if name else all_steps()[-1]
     about = tomllib.loads((step / "step.toml").read_text("utf-8"))
     refuse_taken_port(port)
 
     parent = parent.resolve()
     folder, database = parent / step.name, parent / f"{step.name}-{books}.sqlite3"
-    console.print(f"Preparing step {step.name} in {folder}")
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(step, folder, ignore=LEFT_OUT)
+    console.print(f"Preparing step {step.name} in {folder}", markup=False)
+    copy_anew(step, folder)
     environment = {**os.environ, "DATABASE_URL": f"sqlite:///{database}"}
 
     def manage(*arguments, **options):
@@ -47,10 +50,6 @@ def run(name, books, port, timeout, parent, console):
         command = [sys.executable, "-m", "gunicorn", f"--bind=127.0.0.1:{port}", "--log-level=warning"]
         command += ["--graceful-timeout=3"]
         command += [f"--timeout={timeout}"] if timeout else []
-    # Ctrl-C, an ended terminal and `kill` all reach us, and we let the server finish what it is doing.
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.default_int_handler)
     with subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True) as server:
         try:
             wait_until_it_answers(port, server)
@@ -64,9 +63,22 @@ def run(name, books, port, timeout, parent, console):
             console.print("  Stop     with Ctrl-C\n")
             sys.exit(server.wait())
         except KeyboardInterrupt:
-            server.terminate()
-            server.wait()
             console.print("Stopped. The library is kept for the next time.")
+        finally:
+            server.terminate()
+
+
+def copy_anew(step, folder):
+    """Copy the step into `folder`, in place of an earlier copy, but never of anything else."""
+    try:
+        if folder.exists():
+            if not (folder / MARK).is_file():
+                raise UserError(f"{folder} was not made by the demo, which leaves it alone. Name another --folder.")
+            shutil.rmtree(folder)
+        shutil.copytree(step, folder, ignore=shutil.ignore_patterns(*LOCAL))
+        (folder / MARK).touch()
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror}.") from None
 
 
 def refuse_taken_port(port):

@@ -1,6 +1,7 @@
 """What a visitor of the library sees."""
 
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
 from library.filters import BookFilter
 from library.models import Book
@@ -8,6 +9,7 @@ from library.pagination import Page, capped_count
 
 
 # --8<-- [start:list]
+@require_safe
 def book_list(request):
     """A page of the books that match the filters; a bad filter is a 400 that names it."""
     book_filter = BookFilter(request.GET, Book.objects.select_related("author"))

@@ -37,7 +37,7 @@ def test_a_page_of_books_costs_few_queries(admin_client, django_assert_max_num_q
         assert admin_client.get(reverse(BOOKS)).status_code == 200
 
 
-@pytest.mark.parametrize("typed", ["978-0-06-105488-4", "0-06-105488-7", " 9780061054884 "])
+@pytest.mark.parametrize("typed", ["978-0-06-105488-4", "0-06-105488-7", " 9780061054884 ", "ISBN 978-0-06-105488-4"])
 def test_an_isbn_may_be_typed_as_it_is_printed(admin_client, typed):
     assert add_book(admin_client, isbn=typed).status_code == 302
     assert Book.objects.get().isbn == "9780061054884"

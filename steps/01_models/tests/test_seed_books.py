@@ -67,7 +67,7 @@ def test_a_second_run_adds_and_clear_starts_anew():
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("count", ["0", "-5", "many", "1.5", "100000000", "²"])
+@pytest.mark.parametrize("count", ["0", "-5", "many", "1.5", "100000000", "²", "٣", "9" * 5_000])
 def test_a_bad_count_is_one_clear_sentence(count):
     call_command("seed_books", "3", verbosity=0)
     with pytest.raises(CommandError, match="whole number from 1 to 99,999,999"):

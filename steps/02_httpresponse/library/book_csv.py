@@ -17,7 +17,7 @@ def write_csv(queryset, file, raw=False, bom=False):
     """
     file.write(f"{BOM if bom else ''}{HEADER}\r\n")
     for line in book_lines(queryset, raw):
-        file.write(f"{line}\r\n")
+        file.write(line + "\r\n")
 
 
 # --8<-- [end:write]
@@ -78,6 +78,7 @@ class PriceText(Func):
     output_field = CharField()
 
     def as_sqlite(self, compiler, connection):
+        # Twice halved, by the template and by the database's parameters: printf('%.2f', price)
         return self.as_sql(compiler, connection, template="printf('%%%%.2f', %(expressions)s)")
 
 

@@ -8,8 +8,8 @@ COUNT_LIMIT = 10_000
 
 
 class CursorForm(forms.Form):
-    after = forms.IntegerField(required=False)
-    before = forms.IntegerField(required=False)
+    after = forms.IntegerField(required=False, min_value=0)
+    before = forms.IntegerField(required=False, min_value=0)
 
 
 # --8<-- [start:page]
@@ -19,6 +19,8 @@ class Page:
     OFFSET 999975 makes the database walk past 999,975 rows. `pk > 999975` starts there.
     """
 
+    beyond = 2**63 - 1  # ?before= this is the last page: no primary key is larger
+
     def __init__(self, queryset, after=None, before=None):
         if before is None:
             rows = list(queryset.filter(pk__gt=after or 0)[: PAGE_SIZE + 1])
@@ -27,11 +29,11 @@ class Page:
         else:
             rows = list(queryset.filter(pk__lt=before).reverse()[: PAGE_SIZE + 1])
             self.rows = rows[:PAGE_SIZE][::-1]
-            self.has_previous, self.has_next = len(rows) > PAGE_SIZE, True
+            self.has_previous, self.has_next = len(rows) > PAGE_SIZE, queryset.filter(pk__gte=before).exists()
 
     @classmethod
     def from_request(cls, request, queryset):
-        """The page that ?after= or ?before= asks for; Http404 if they are not numbers."""
+        """The page that ?after= or ?before= asks for; Http404 if that is no number of a book."""
         form = CursorForm(request.GET)
         if not form.is_valid():
             raise Http404("after and before take the number of a book")

@@ -3,6 +3,7 @@
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.views.decorators.http import require_GET, require_safe
 
 from library.book_csv import write_csv
 from library.filters import BookFilter, CsvOptions
@@ -11,6 +12,7 @@ from library.pagination import Page, capped_count
 
 
 # --8<-- [start:list]
+@require_safe
 def book_list(request):
     """A page of the books that match the filters; a bad filter is a 400 that names it."""
     book_filter = BookFilter(request.GET, Book.objects.select_related("author"))
@@ -27,6 +29,7 @@ def book_list(request):
 # --8<-- [end:list]
 
 
+@require_GET
 def book_download(request):
     """The books that match the filters as a CSV file, sent when it is complete."""
     book_filter = BookFilter(request.GET, Book.objects.all())

@@ -56,6 +56,7 @@ def test_two_books_cannot_share_an_isbn():
         ("genre", "cookery", "genre"),
         ("language", "xx", "language"),
         ("pages", 0, "pages"),
+        ("pages", 100_000, "pages"),
         ("price", "-0.01", "price"),
     ],
 )

@@ -18,7 +18,7 @@ class BookForm(forms.ModelForm):
     isbn = forms.CharField(label="ISBN", help_text="As printed on the book.")
 
     def clean_isbn(self):
-        number = isbn.compact(self.cleaned_data["isbn"])
+        number = isbn.compact(self.cleaned_data["isbn"].upper().removeprefix("ISBN"))
         return isbn.to_isbn13(number) if isbn.is_valid(number) else number
 
 

@@ -1,7 +1,7 @@
 """Books as CSV: which columns, in which order, written how. UTF-8, RFC 4180, the header first."""
 
 from contextlib import closing
-from itertools import islice
+from itertools import chain, islice
 
 from django.db.models import Case, CharField, F, Func, Value, When
 from django.db.models.functions import Concat, Left
@@ -14,14 +14,15 @@ BOM = "\ufeff"  # three bytes at the start, from which Excel knows that the file
 
 # --8<-- [start:chunks]
 def csv_chunks(queryset, raw=False, bom=False):
-    """Yield the books as pieces of a CSV file, in bytes: the header, then some thousand lines each.
+    """Yield the books as pieces of a CSV file, in bytes: some thousand lines each, the header first.
 
     A spreadsheet runs a text that begins with = + - or @ as a formula. Such a text gets an
     apostrophe in front, unless `raw` asks for the text as it is in the table.
     """
-    yield f"{BOM if bom else ''}{HEADER}\r\n".encode()
     # closing(): when the visitor leaves, this generator is closed, and with it the query.
-    with closing(book_lines(queryset, raw)) as lines:
+    with closing(book_lines(queryset, raw)) as books:
+        # The header waits for the first books: a query that fails at once is still a clear 500.
+        lines = chain([f"{BOM if bom else ''}{HEADER}"], books)
         while batch := list(islice(lines, BATCH)):
             yield ("\r\n".join(batch) + "\r\n").encode()
 
@@ -84,6 +85,7 @@ class PriceText(Func):
     output_field = CharField()
 
     def as_sqlite(self, compiler, connection):
+        # Twice halved, by the template and by the database's parameters: printf('%.2f', price)
         return self.as_sql(compiler, connection, template="printf('%%%%.2f', %(expressions)s)")
 
 

@@ -22,7 +22,7 @@ class BookFilterForm(forms.Form):
 
 # --8<-- [start:filter]
 class BookFilter(django_filters.FilterSet):
-    q = django_filters.CharFilter(label="Title or author", method="search")
+    q = django_filters.CharFilter(label="Title or author", method="search", max_length=200)
     genre = django_filters.ChoiceFilter(label="Genre", choices=Genre, empty_label="Any")
     published_from = django_filters.DateFilter("published_on", "gte", label="Published from", **ISO_DATE)
     published_to = django_filters.DateFilter("published_on", "lte", label="Published to", **ISO_DATE)

@@ -1,7 +1,7 @@
 """The library's tables: authors and their books."""
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Cast, Length
 from django.db.models.lookups import Exact, Range
@@ -16,9 +16,7 @@ def validate_isbn(value):
     except InvalidNumber:
         valid = False
     if not valid:
-        raise ValidationError(
-            "Enter the 13 digits of an ISBN, without hyphens: %(value)s is none.", params={"value": value}
-        )
+        raise ValidationError("%(value)s is no ISBN of 13 digits: one of them is wrong.", params={"value": value})
 
 
 ISBNS = (9780000000000, 9799999999999)  # as numbers: all begin with 978 or 979
@@ -61,7 +59,7 @@ class Book(models.Model):
     genre = models.CharField(max_length=10, choices=Genre)
     language = models.CharField(max_length=2, choices=Language)
     published_on = models.DateField()
-    pages = models.PositiveIntegerField(validators=[MinValueValidator(1)])
+    pages = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(99_999)])
     price = models.DecimalField(max_digits=8, decimal_places=2, validators=[MinValueValidator(0)])
     # --8<-- [end:models]
 
@@ -80,7 +78,7 @@ class Book(models.Model):
             ),
             models.CheckConstraint(condition=models.Q(genre__in=Genre.values), name="book_genre_is_known"),
             models.CheckConstraint(condition=models.Q(language__in=Language.values), name="book_language_is_known"),
-            models.CheckConstraint(condition=models.Q(pages__gte=1), name="book_has_a_page"),
+            models.CheckConstraint(condition=models.Q(pages__range=(1, 99_999)), name="book_pages_are_plausible"),
             models.CheckConstraint(condition=models.Q(price__gte=0), name="book_price_is_not_negative"),
         ]
 

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import closing, contextmanager, suppress
@@ -14,6 +15,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
 STEP = Path(__file__).resolve().parent.parent
@@ -158,31 +160,25 @@ def nginx(upstream, folder, server):
 
 
 @contextmanager
-def postgresql(folder):
+def postgresql():
     """A new PostgreSQL server; gives the URL of its database. As root it runs as the user postgres."""
     initdb, server = (program(name, *Path("/usr/lib/postgresql").glob("*/bin")) for name in ("initdb", "postgres"))
-    port, data = free_port(), folder / "data"
     user = {"user": "postgres"} if os.name == "posix" and os.geteuid() == 0 else {}
-    data.mkdir()
-    if user:
-        shutil.chown(data, **user)
-        for parent in list(data.parents)[:3]:  # pytest's folders are closed to others
-            parent.chmod(parent.stat().st_mode | 0o011)
-    create = [initdb, "--pgdata", str(data), "--auth=trust", "--username=library", "--encoding=UTF8", "--no-sync"]
-    subprocess.run(create, check=True, capture_output=True, cwd=data, **user)
-    command = [
-        server,
-        "-D",
-        str(data),
-        "-p",
-        str(port),
-        "-k",
-        str(data),
-        "-c",
-        "listen_addresses=127.0.0.1",
-        "-c",
-        "fsync=off",
-    ]
-    with (folder / "log").open("wb") as output, process(command, stdout=output, stderr=output, **user):
-        wait_for(lambda: answers(port), "PostgreSQL")
-        yield f"postgres://library@127.0.0.1:{port}/postgres"
+    port = free_port()
+    with tempfile.TemporaryDirectory() as data, tempfile.TemporaryFile() as log:
+        if user:
+            shutil.chown(data, **user)
+        create = [initdb, "--pgdata", data, "--auth=trust", "--username=library", "--encoding=UTF8", "--no-sync"]
+        created = subprocess.run(create, capture_output=True, text=True, cwd=data, **user)
+        assert created.returncode == 0, created.stderr
+        settings = ["listen_addresses=127.0.0.1", f"port={port}", "unix_socket_directories=", "fsync=off"]
+        command = [server, "-D", data, *(word for setting in settings for word in ("-c", setting))]
+        url = f"postgres://library@127.0.0.1:{port}/postgres"
+        with process(command, stdout=log, stderr=log, **user):
+            wait_for(lambda: accepts_logins(url), "PostgreSQL")
+            yield url
+
+
+def accepts_logins(url):
+    with suppress(psycopg.OperationalError), psycopg.connect(url):
+        return True

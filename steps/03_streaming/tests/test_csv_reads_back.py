@@ -52,7 +52,7 @@ def without_formula(text):
 
 @pytest.mark.services
 def test_postgresql_and_sqlite_give_the_same_bytes(database, tmp_path):
-    with postgresql(tmp_path) as url:
+    with postgresql() as url:
         make_database(url, books=20_000)
         with (
             gunicorn(url, tmp_path / "postgresql.log") as on_postgresql,

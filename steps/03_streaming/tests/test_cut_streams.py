@@ -72,3 +72,13 @@ def test_a_database_error_in_mid_stream_cannot_look_complete(tmp_path):
             with pytest.raises((IncompleteRead, ConnectionError)):
                 response.read()
         assert re.search("OperationalError.*UTF-8", site.log.read_text())
+
+
+def test_a_query_that_fails_at_once_is_an_error_page(tmp_path):
+    database = tmp_path / "library.sqlite3"  # without tables
+    with gunicorn(database, tmp_path / "gunicorn.log") as site:
+        assert site.get(DOWNLOAD)[0] == 500
+        make_database(database, books=10)
+        with site.open(DOWNLOAD) as response:
+            assert response.status == 200
+            assert response.headers["Transfer-Encoding"] == "chunked"

@@ -107,6 +107,7 @@ def test_a_byte_order_mark_for_excel(client):
         ({"published_from": "yesterday"}, "published_from"),
         ({"published_from": "2002-01-01", "published_to": "2001-01-01"}, "published_to"),
         ({"q": "a\0b"}, "q"),
+        ({"q": "a" * 201}, "q"),
         ({"raw": "yes"}, "raw"),
         ({"bom": "2"}, "bom"),
     ],
@@ -123,3 +124,10 @@ def test_the_list_offers_the_download_with_its_filters(client):
     BookFactory.create_batch(30, genre="novel")
     page = client.get("/books/", {"genre": "novel", "after": 3}).content.decode()
     assert 'href="/books/download/?genre=novel" data-test="download"' in page
+
+
+@pytest.mark.parametrize("method", ["head", "options", "post"])
+def test_only_get_makes_the_file(client, method):
+    """Any other method would read the whole table and throw it away."""
+    assert client.get("/books/download/").status_code == 200
+    assert getattr(client, method)("/books/download/").status_code == 405

@@ -1,6 +1,7 @@
 """Fill the library: the factory makes some books, the database multiplies them."""
 
 import argparse
+import re
 import time
 from itertools import cycle
 
@@ -33,8 +34,8 @@ NEXT_VOLUME = f"""
 
 
 def book_count(text):
-    if not (text.isdecimal() and 1 <= int(text) <= LIMIT):
-        raise argparse.ArgumentTypeError(f"a whole number from 1 to {LIMIT:,} is needed, not {text!r}")
+    if not (re.fullmatch("[0-9]{1,8}", text) and int(text) >= 1):
+        raise argparse.ArgumentTypeError(f"a whole number from 1 to {LIMIT:,} is needed, not {text[:20]!r}")
     return int(text)
 
 
@@ -58,7 +59,8 @@ class Command(BaseCommand):
                     done += added
                     bar.update(added)
         except DatabaseError as error:
-            raise CommandError(f"The database says: {error}. Have you run `manage.py migrate`?") from error
+            said = str(error).splitlines()[0]
+            raise CommandError(f"The database says: {said}. (No such table? Run `manage.py migrate` first.)") from error
         except KeyboardInterrupt:
             raise CommandError(f"Stopped. {done:,} of {count:,} books were added and stay.", returncode=130) from None
         if verbosity > 0:
