@@ -9,12 +9,14 @@ TIMEOUT ?= 0
 
 BIN = $(VENV)/bin
 
-.PHONY: demo test docs bench lint constraints
+.PHONY: demo test test-setup docs bench lint constraints
 
 demo: $(VENV)/with-demo
 	@$(BIN)/tutorial demo $(STEP) --books $(BOOKS) --port $(PORT) --timeout $(TIMEOUT)
 
-test: $(VENV)/with-test
+test-setup: $(VENV)/with-test
+
+test: test-setup
 	$(BIN)/pytest -n 2 --dist worksteal
 
 docs: $(VENV)/with-docs

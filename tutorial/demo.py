@@ -28,8 +28,8 @@ def run(name, books, port, timeout, parent, console):
 
     parent = parent.resolve()
     folder, database = parent / step.name, parent / f"{step.name}-{books}.sqlite3"
-    console.print(f"Preparing step {step.name} in {folder}", markup=False)
     copy_anew(step, folder)
+    console.print(f"Preparing step {step.name} in {folder}", markup=False)
     environment = {**os.environ, "DATABASE_URL": f"sqlite:///{database}"}
 
     def manage(*arguments, **options):
@@ -57,9 +57,7 @@ def run(name, books, port, timeout, parent, console):
             console.print(f"  Open     [bold]http://127.0.0.1:{port}/books/[/bold]")
             for line in about["demo"]:
                 console.print(f"  Then     {line}")
-            console.print(
-                f"  Admin    http://127.0.0.1:{port}/admin/, user [bold]demo[/bold], password [bold]demo[/bold]"
-            )
+            console.print(f"  Admin    http://127.0.0.1:{port}/admin/ (user demo, password demo)")
             console.print("  Stop     with Ctrl-C\n")
             sys.exit(server.wait())
         except KeyboardInterrupt:
