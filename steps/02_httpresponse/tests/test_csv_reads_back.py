@@ -31,7 +31,7 @@ def test_duckdb_reads_every_awkward_book(client, tmp_path):
 
 
 @pytest.mark.django_db
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(title=TEXT, author=TEXT)
 def test_any_text_survives_the_round_trip(client, title, author):
     Book.objects.all().delete()

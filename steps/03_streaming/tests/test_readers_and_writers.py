@@ -18,7 +18,7 @@ TITLE = "Written While Reading"
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
     """A library to write into, large enough to fill the buffers between the two ends."""
-    return make_database(tmp_path_factory.mktemp("database") / "library.sqlite3", books=200_000)
+    return make_database(tmp_path_factory.mktemp("database") / "library.sqlite3", books=150_000)
 
 
 def write(database):
@@ -43,7 +43,7 @@ def test_a_writer_need_not_wait_for_a_download(database, tmp_path):
         first = begin(response)
         assert write(database)
         rows = csv.reader(io.StringIO((first + response.read()).decode()))
-        assert sum(1 for row in rows) == 1 + 200_000
+        assert sum(1 for row in rows) == 1 + 150_000
 
 
 def test_trap_with_the_default_journal_it_must(database, tmp_path):
