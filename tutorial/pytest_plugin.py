@@ -189,7 +189,9 @@ class InsideStep:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item):
         self.item = item
-        return (yield)
+        done = yield
+        self.item = None
+        return done
 
     def note_program(self, event, arguments):
         """Called by Python for whatever it audits; the start of a process is what we look for."""
