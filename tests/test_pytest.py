@@ -36,6 +36,8 @@ def tree(tmp_path):
         (tests / "test_first.py").write_text(FIRST)
         if name != "01_first":
             (tests / "test_second.py").write_text(SECOND)
+        (tests / "__init__.py").write_text("")
+        (tests / "conftest.py").write_text("")  # of the same module name in each step
         own = f"import app\ndef test_own(): assert app.NAME == {name!r}\n"
         (tests / "test_own.py").write_text(own)
     return tmp_path

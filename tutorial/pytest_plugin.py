@@ -21,6 +21,20 @@ def pytest_addoption(parser):
     parser.addoption("--carried", action="store_true", help="run marked tests in every step they were carried to")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config):
+    """At the root, leave the conftest.py of a named step to that step's own pytest."""
+    known, steps = early_config.known_args_namespace, early_config.rootpath / "steps"
+    asked, here = known.file_or_dir, early_config.invocation_params.dir
+    if steps.is_dir():
+        paths = {name: (here / name.partition("::")[0]).resolve() for name in asked}
+        known.file_or_dir = [name for name in asked if steps not in paths[name].parents]
+    try:
+        return (yield)
+    finally:
+        known.file_or_dir = asked
+
+
 def pytest_configure(config):
     if (config.rootpath / "step.toml").is_file():
         config.pluginmanager.register(InsideStep(config), "inside-step")
