@@ -5,6 +5,7 @@ VENV ?= .venv
 STEP ?=
 BOOKS ?= 100000
 PORT ?= 8000
+DOCS_PORT ?= 8300
 TIMEOUT ?= 0
 
 BIN = $(VENV)/bin
@@ -21,7 +22,7 @@ test: test-setup
 
 docs: $(VENV)/with-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8001
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:$(DOCS_PORT)
 
 bench: $(VENV)/with-test
 	$(BIN)/python benchmarks/streaming.py

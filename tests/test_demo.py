@@ -84,7 +84,7 @@ def test_a_taken_port_is_one_clear_line(tmp_path):
         other.listen()
         port = other.getsockname()[1]
         assert refused(f"--port={port}", f"--folder={tmp_path}") == [
-            f"Port {port} is taken. Take another: make demo PORT={port % 65535 + 1}"
+            f"Port {port} is taken. Take another: add PORT={port % 65535 + 1} (or --port {port % 65535 + 1})"
         ]
     assert not list(tmp_path.iterdir())
 

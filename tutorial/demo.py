@@ -87,7 +87,9 @@ def refuse_taken_port(port):
         except PermissionError:
             raise UserError(f"You may not use port {port}. Take another: make demo PORT=8001") from None
         except OSError:
-            raise UserError(f"Port {port} is taken. Take another: make demo PORT={port % 65535 + 1}") from None
+            raise UserError(
+                f"Port {port} is taken. Take another: add PORT={port % 65535 + 1} (or --port {port % 65535 + 1})"
+            ) from None
 
 
 def count(database, table):

@@ -1,5 +1,7 @@
 """What a visitor of the library sees."""
 
+from io import StringIO
+
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -37,7 +39,8 @@ def book_download(request):
     if not (book_filter.is_valid() and options.is_valid()):
         context = {"form": book_filter.form, "options": options}
         return render(request, "library/book_list.html", context, status=400)
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    file = StringIO()
+    write_csv(book_filter.qs, file, **options.cleaned_data)
+    response = HttpResponse(file.getvalue(), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="books-{timezone.localdate()}.csv"'
-    write_csv(book_filter.qs, response, **options.cleaned_data)
     return response
