@@ -75,6 +75,7 @@ def test_an_added_test_that_proves_nothing_is_found(doctored, tmp_path):
     for test in step.glob("tests/test_*.py"):
         if test.name != "test_download.py" and not (before / "tests" / test.name).exists():
             test.unlink()
+    (step / "tests" / "test_broken.py").write_text("import no_such_module\n\n\ndef test_hidden():\n    pass\n")
     proof = step / "tests" / "test_download.py"
     proof.write_text(proof.read_text("utf-8") + "\n\ndef test_nothing():\n    assert True\n", "utf-8")
     assert passing_before(step, before, tmp_path / "copy") == ["tests/test_download.py::test_nothing"]

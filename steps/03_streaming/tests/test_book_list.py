@@ -69,13 +69,14 @@ def test_links_to_other_pages_keep_the_filters(client, sixty):
     assert "q=book" in page.content.decode()
 
 
-def test_a_page_costs_two_queries_and_no_offset(client, sixty):
+def test_a_page_costs_two_queries_that_neither_skip_nor_count_all(client, sixty):
     with CaptureQueriesContext(
         connection,
     ) as queries:
         client.get("/books/", {"after": sixty[29].pk})
     assert len(queries) == 2
     assert not any("OFFSET" in query["sql"] for query in queries)
+    assert all("LIMIT" in query["sql"] for query in queries)
 
 
 def test_the_count_is_exact_until_counting_would_take_long(client, sixty, monkeypatch):
