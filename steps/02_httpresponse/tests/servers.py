@@ -74,7 +74,8 @@ def process(command, **options):
         for each in family[:1]:
             each.terminate()
         for late in psutil.wait_procs(family, timeout=5)[1]:
-            late.kill()
+            with suppress(psutil.NoSuchProcess):
+                late.kill()
         started.wait()
 
 

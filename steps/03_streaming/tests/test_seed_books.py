@@ -75,6 +75,7 @@ def test_a_bad_count_is_one_clear_sentence(count):
     assert Book.objects.count() == 3
 
 
+@pytest.mark.server
 def test_without_tables_it_names_the_command_that_makes_them(tmp_path):
     database = tmp_path / "library.sqlite3"
     refused = manage(database, "seed_books", 3)
@@ -94,6 +95,7 @@ def test_it_stops_before_the_made_up_isbns_run_out():
     assert Book.objects.count() == 3
 
 
+@pytest.mark.server
 def test_it_is_silent_in_a_pipe_but_for_one_line(tmp_path):
     database = tmp_path / "library.sqlite3"
     manage(database, "migrate")
@@ -103,6 +105,7 @@ def test_it_is_silent_in_a_pipe_but_for_one_line(tmp_path):
     assert manage(database, "seed_books", 30, "-v0").stdout == ""
 
 
+@pytest.mark.server
 @pytest.mark.skipif(sys.platform == "win32", reason="pty is for Unix")
 def test_a_terminal_shows_a_progress_bar_and_ctrl_c_keeps_whole_batches(tmp_path):
     import pty
