@@ -1,0 +1,14 @@
+"""Who runs the job: each module here has a function `start(export)`."""
+
+from importlib import import_module
+
+from django.conf import settings
+
+
+# --8<-- [start:chosen]
+def chosen():
+    """The one that the setting EXPORT_RUNNER names."""
+    return import_module(f"exports.runners.{settings.EXPORT_RUNNER}")
+
+
+# --8<-- [end:chosen]
