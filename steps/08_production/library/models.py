@@ -1,0 +1,87 @@
+"""The library's tables: authors and their books."""
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models.functions import Cast, Length
+from django.db.models.lookups import Exact, Range
+from stdnum import isbn
+from stdnum.exceptions import ValidationError as InvalidNumber
+
+
+def validate_isbn(value):
+    """Accept the 13 digits of an ISBN whose check digit is right, as they are stored."""
+    try:
+        valid = isbn.validate(value, convert=True) == value
+    except InvalidNumber:
+        valid = False
+    if not valid:
+        raise ValidationError("%(value)s is no ISBN of 13 digits: one of them is wrong.", params={"value": value})
+
+
+ISBNS = (9780000000000, 9799999999999)  # as numbers: all begin with 978 or 979
+
+
+# --8<-- [start:models]
+class Author(models.Model):
+    name = models.CharField(max_length=200, db_index=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self):
+        return self.name
+
+
+class Genre(models.TextChoices):
+    CHILDREN = "children", "Children's book"
+    CRIME = "crime", "Crime"
+    HISTORY = "history", "History"
+    NOVEL = "novel", "Novel"
+    POETRY = "poetry", "Poetry"
+    SCIENCE = "science", "Science"
+
+
+class Language(models.TextChoices):
+    ARABIC = "ar", "Arabic"
+    CHINESE = "zh", "Chinese"
+    ENGLISH = "en", "English"
+    FRENCH = "fr", "French"
+    GERMAN = "de", "German"
+    GREEK = "el", "Greek"
+    SPANISH = "es", "Spanish"
+
+
+class Book(models.Model):
+    title = models.CharField(max_length=300)
+    author = models.ForeignKey(Author, on_delete=models.PROTECT, related_name="books")
+    isbn = models.CharField("ISBN", max_length=13, unique=True, validators=[validate_isbn])
+    genre = models.CharField(max_length=10, choices=Genre)
+    language = models.CharField(max_length=2, choices=Language)
+    published_on = models.DateField()
+    pages = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(99_999)])
+    price = models.DecimalField(max_digits=8, decimal_places=2, validators=[MinValueValidator(0)])
+    # --8<-- [end:models]
+
+    # --8<-- [start:meta]
+    class Meta:
+        # The order in which the library got them. Every list and every file keeps it.
+        ordering = ["pk"]
+        indexes = [
+            models.Index("genre", name="book_genre"),
+            models.Index("published_on", name="book_published_on"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Exact(Length("isbn"), 13), name="book_isbn_is_13_long"),
+            models.CheckConstraint(
+                condition=Range(Cast("isbn", models.BigIntegerField()), ISBNS), name="book_isbn_is_digits"
+            ),
+            models.CheckConstraint(condition=models.Q(genre__in=Genre.values), name="book_genre_is_known"),
+            models.CheckConstraint(condition=models.Q(language__in=Language.values), name="book_language_is_known"),
+            models.CheckConstraint(condition=models.Q(pages__range=(1, 99_999)), name="book_pages_are_plausible"),
+            models.CheckConstraint(condition=models.Q(price__gte=0), name="book_price_is_not_negative"),
+        ]
+
+    # --8<-- [end:meta]
+    def __str__(self):
+        return self.title

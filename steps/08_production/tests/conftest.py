@@ -1,0 +1,103 @@
+"""What the tests of this step share."""
+
+import os
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from tests.exporting import add_readers, copy_of
+from tests.servers import gunicorn, make_database, wait_for
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory):
+    """A SQLite file with 20,000 seeded books and some readers, for tests that only read them."""
+    return made_once(tmp_path_factory, "database", small)
+
+
+@pytest.fixture(scope="session")
+def large_database(tmp_path_factory):
+    """A SQLite file with so many books that a worker here needs some 3 seconds to send them.
+
+    The tests' time-outs are one second, and gunicorn acts after two. How many books that takes
+    follows from the step's own speed, when nothing else slowed it down.
+    """
+    return made_once(tmp_path_factory, "large_database", large)
+
+
+def made_once(tmp_path_factory, name, make):
+    """The database that `make` makes. Where tests run beside each other, one process makes it for all."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / name
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        wait_for((folder / "made").exists, f"another process to make the {name}", seconds=300)
+    else:
+        add_readers(make(folder / "library.sqlite3"))
+        (folder / "made").touch()
+    return folder / "library.sqlite3"
+
+
+def small(path):
+    return make_database(path, books=20_000)
+
+
+def large(path):
+    database = make_database(path, books=100_000)
+    books = int(100_000 * 3 / seconds_to_download(database, path.with_name("gunicorn.log")))
+    multiply(database, books)
+    return database
+
+
+def multiply(database, books):
+    """Fill the table up to `books` with copies of its own rows, in one statement and with no index but the needed."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.executescript("""
+            DROP INDEX IF EXISTS book_genre; DROP INDEX IF EXISTS book_published_on;
+            PRAGMA ignore_check_constraints = ON; PRAGMA cache_size = -65536;
+        """)
+        (made,) = connection.execute("SELECT count(*) FROM library_book").fetchone()
+        connection.execute(COPIES, [books // made, books - made])
+
+
+COPIES = """
+    WITH RECURSIVE copies (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM copies WHERE n < ?)
+    INSERT INTO library_book (title, author_id, isbn, genre, language, published_on, pages, price)
+    SELECT title || ' ' || n, author_id, printf('9798%09d', row_number() OVER ()), genre, language, published_on,
+           pages, price
+    FROM copies CROSS JOIN library_book LIMIT ?
+"""
+
+
+def seconds_to_download(database, log):
+    """The processor's time for the whole download: the least of four, as the others were disturbed."""
+    with gunicorn(database, log, "--timeout=0") as site:
+        (worker,) = site.process.children()
+        taken = []
+        for _ in range(4):
+            before = sum(worker.cpu_times()[:2])
+            status, body = site.get("/books/download/")
+            assert status == 200
+            taken.append(sum(worker.cpu_times()[:2]) - before)
+        return min(taken)
+
+
+@pytest.fixture(scope="session")
+def last_isbn(large_database):
+    """What only the end of a complete file has: the ISBN of the last book."""
+    with closing(sqlite3.connect(large_database)) as connection:
+        return connection.execute("SELECT isbn FROM library_book ORDER BY id DESC").fetchone()[0].encode()
+
+
+@pytest.fixture
+def library(database, tmp_path, django_db_blocker):
+    """A library with 20,000 books, for a test that exports them."""
+    return copy_of(database, tmp_path, unblocked=django_db_blocker.unblock)
+
+
+@pytest.fixture
+def large_library(large_database, tmp_path, django_db_blocker):
+    """A library whose export takes some seconds, and its mail none: that is always a link."""
+    return copy_of(large_database, tmp_path, mail_limit=1, unblocked=django_db_blocker.unblock)

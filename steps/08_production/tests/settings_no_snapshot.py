@@ -1,0 +1,5 @@
+"""Settings with PostgreSQL's own default: each query of a transaction sees what was committed before it."""
+
+from config.settings import *  # noqa: F403
+
+DATABASES["snapshot"]["OPTIONS"] = {}  # noqa: F405
