@@ -10,7 +10,7 @@ TIMEOUT ?= 0
 
 BIN = $(VENV)/bin
 
-.PHONY: demo test test-setup docs bench lint constraints
+.PHONY: demo test test-setup docs bench faults lint constraints
 
 demo: $(VENV)/with-demo
 	@$(BIN)/tutorial demo $(STEP) --books $(BOOKS) --port $(PORT) --timeout $(TIMEOUT)
@@ -26,6 +26,10 @@ docs: $(VENV)/with-docs
 
 bench: $(VENV)/with-test
 	$(BIN)/python benchmarks/streaming.py
+	$(BIN)/python steps/07_django_tasks/manage.py compare_runners -o benchmarks/results/compare_runners.json
+
+faults: $(VENV)/with-test
+	$(BIN)/python benchmarks/faults.py
 
 lint: $(VENV)/with-dev
 	$(BIN)/ruff format --check

@@ -8,9 +8,12 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 import urllib.request
 from contextlib import contextmanager
+from pathlib import Path
 
+import httpx
 import pytest
 
 from tutorial import ROOT, all_steps
@@ -63,6 +66,37 @@ def test_it_serves_a_seeded_step(step, tmp_path):
     with demo(*arguments) as printed:
         assert "Added" not in printed  # the library was kept
         assert b"3,000 books" in get(f"http://127.0.0.1:{port}/books/")
+
+
+def test_the_lines_that_it_prints_can_be_pasted(tmp_path):
+    with demo("04", "--books=300", f"--port={free_port()}", f"--folder={tmp_path / 'a folder'}") as printed:
+        (line,) = re.findall(r"in another terminal: (.*)", printed)
+        for more, said in (("", "Wrote 300 books"), (" --help", "examples:")):
+            pasted = subprocess.run(["/bin/sh", "-c", line + more], capture_output=True, text=True)
+            assert pasted.returncode == 0 and said in pasted.stdout, pasted.stderr
+    assert len(list((tmp_path / "a folder" / "04_management_command-data").glob("books-*.csv"))) == 1
+
+
+@pytest.mark.parametrize("step", ["05", "06", "07"])
+def test_the_mail_is_where_it_says(tmp_path, step):
+    """With the worker of the step, if it has one."""
+    port = free_port()
+    with demo(step, "--books=300", f"--port={port}", f"--folder={tmp_path}") as printed:
+        folder = Path(re.search(r"find the mail in (.*)", printed).group(1))
+        site = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
+        with site:
+            site.get("/login/").raise_for_status()
+            for path, fields in (("/login/", {"username": "demo", "password": "demo"}), ("/exports/", {})):
+                answer = site.post(path, data={"csrfmiddlewaretoken": site.cookies["csrftoken"], **fields})
+                assert answer.status_code == 302
+            address = answer.headers["Location"]
+            deadline = time.monotonic() + 60
+            while "A mail was sent" not in (page := site.get(address).text):
+                assert time.monotonic() < deadline, page
+        (mail,) = folder.iterdir()
+        assert f"http://127.0.0.1:{port}{address}" in mail.read_text("utf-8")
+    with demo(step, "--books=300", f"--port={port}", f"--folder={tmp_path}"):
+        assert len(list(folder.iterdir())) == 1  # kept, like the library
 
 
 def test_nothing_is_written_into_the_step(tmp_path):

@@ -118,6 +118,93 @@ def test_the_numbers_on_the_pages_are_those_that_were_measured():
     ).read_text("utf-8")
 
 
+RUNNERS = {
+    "spawn": "a process each",
+    "database": "queue in the database",
+    "celery-files": "Celery, a folder",
+    "celery-redis": "Celery, Redis",
+    "celery-rabbitmq": "Celery, RabbitMQ",
+}
+
+
+def figures_of_the_comparison():
+    """What docs/compare.md says of what was measured: the tables and the figures in its sentences."""
+    results = ROOT / "benchmarks" / "results"
+    measured = json.loads((results / "compare_runners.json").read_text("utf-8"))
+    hundred = json.loads((results / "compare_runners_100.json").read_text("utf-8"))
+    of = {name: {key: median(figure) for key, figure in each.items()} for name, each in measured["medians"].items()}
+    spawn, database = of["spawn"], of["database"]
+    return {
+        "table": comparison(of, measured),
+        "hundred": burst(hundred),
+        "spawn_first": f"{spawn['first_row'] * 1000:.0f}",
+        "database_first": f"{database['first_row'] * 1000:.0f}",
+        "spawn_share": f"{spawn['share'] * 100:.0f}",
+        "spawn_large": f"{spawn['large_share'] * 100:.0f}",
+        "unnoticed": f"{spawn['overhead'] / 0.05:.0f}",
+        "spawn_peak": f"{spawn['peak_bytes'] / 1e6:.0f}",
+        "database_peak": f"{database['peak_bytes'] / 1e6:.0f}",
+        "cores": str(measured["machine"]["cores"]),
+        "python": measured["machine"]["python"],
+        "django": measured["machine"]["django"],
+        "books": f"{measured['books']:,}",
+        "large": f"{measured['large']:,}",
+        "exports": str(measured["exports"]),
+        "rounds": str(measured["rounds"]),
+    }
+
+
+def median(figure):
+    return figure["median"] if isinstance(figure, dict) else figure
+
+
+def comparison(of, measured):
+    head = f"| | answer | first row | one export | burst of {measured['exports']} | idle | peak | overhead | kill -9 |"
+    lines = [head, "| --- |" + " ---: |" * 7 + " --- |"]
+    for name, run in of.items():
+        killed = measured["runs"][name]["killed"]
+        after = f" after {killed['seconds']:.0f} s" if killed["seconds"] else ""
+        lines.append(
+            f"| {RUNNERS[name]} | {run['answer'] * 1000:.0f} ms | {run['first_row'] * 1000:.0f} ms "
+            f"| {run['finish'] * 1000:.0f} ms | {run['burst']:.1f} s | {run['idle_bytes'] / 1e6:.0f} MB "
+            f"| {run['peak_bytes'] / 1e6:.0f} MB | {run['share'] * 100:.0f} %, {run['large_share'] * 100:.0f} % "
+            f"| {killed['outcome']}{after} |"
+        )
+    return "\n".join(lines)
+
+
+def burst(measured):
+    lines = [f"| | all {measured['exports']} answered | all files there | peak |", "| --- | ---: | ---: | ---: |"]
+    for name, run in measured["medians"].items():
+        answered, done, peak = (median(run[key]) for key in ("burst_answers", "burst", "peak_bytes"))
+        lines.append(f"| {RUNNERS[name]} | {answered:.1f} s | {done:.1f} s | {peak / 1e6:,.0f} MB |")
+    return "\n".join(lines)
+
+
+def test_the_page_that_compares_says_what_was_measured():
+    page = (DOCS / "compare.md").read_text("utf-8")
+    figures = figures_of_the_comparison()
+    sentences = [
+        "{table}",
+        "{hundred}",
+        "{cores} cores, Python {python} and Django {django}: exports of {books} books, {rounds} rounds, medians",
+        "begins {spawn_first} ms after the answer, and one from the database {database_first} ms",
+        "it is {spawn_share} % of an export of {books} books, and {spawn_large} % of one of {large}.",
+        "A job of {unnoticed} seconds or more spends less than 5 % on it.",
+        "a burst of {exports} needs {spawn_peak} MB, where two workers need {database_peak}.",
+    ]
+    assert [sentence for sentence in sentences if sentence.format(**figures) not in page] == []
+    assert "{unnoticed} seconds".format(unnoticed=float(figures["unnoticed"]) + 1) not in page
+
+
+def test_each_test_that_the_page_names_as_a_proof_exists():
+    page = (DOCS / "compare.md").read_text("utf-8")
+    tests = "".join(path.read_text("utf-8") for path in (ROOT / "steps").glob("0[67]*/tests/**/test_*.py"))
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert len(named) > 10
+    assert [name for name in named if f"def {name}(" not in tests] == []
+
+
 def test_a_diff_shows_the_change_and_no_markers():
     text = difference("02_httpresponse", "03_streaming", "library/views.py")
     assert "+    response = StreamingHttpResponse(" in text

@@ -12,13 +12,15 @@ PYPROJECT = """
 testpaths = ["steps"]
 markers = ["server: real servers"]
 """
-INI = "[pytest]\npythonpath = .\nmarkers = server: real servers\nfilterwarnings = error\n"
+INI = "[pytest]\npythonpath = .\nfilterwarnings = error\nmarkers =\n    server: real servers\n"
 FIRST = """
 import os, pytest
 def test_one(): pass
 def test_two(): assert "LEAK" not in os.environ; os.environ["LEAK"] = "1"
 @pytest.mark.server
-def test_server(): pass
+def test_server():
+    import subprocess, sys
+    subprocess.run([sys.executable, "-m", "gunicorn", "--version"], check=True)
 """
 SECOND = "def test_three(): pass"
 
@@ -59,11 +61,16 @@ def run(folder, *arguments, **environment):
 
 def summaries(result):
     """What each step's line in the summary says, without the time it took."""
-    return dict(re.findall(r"^(0\d_\w+): (.*?) in [\d.]+s", result.stdout, re.MULTILINE))
+    return dict(re.findall(r"^(0\d_[\w-]+): (.*?) in [\d.]+s", result.stdout, re.MULTILINE))
 
 
-# 01 and 03 run the test with a server; in 02 it came along unchanged.
-ALL = {"01_first": "4 passed", "02_second": "4 passed, 1 deselected", "03_third": "5 passed"}
+# 01 has added the test with a server; 03, the newest step, runs it too, by itself, as all steps are run.
+ALL = {
+    "01_first": "4 passed",
+    "02_second": "4 passed, 1 deselected",
+    "03_third": "4 passed, 1 deselected",
+    "03_third-carried": "1 passed, 4 deselected",
+}
 
 
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]])
@@ -75,15 +82,36 @@ def test_the_root_runs_each_step_in_a_process_of_its_own(tree, workers):
 
 def test_several_steps(tree):
     result = run(tree, "steps/01_first", "steps/03_third")
-    assert summaries(result) == {"01_first": "4 passed", "03_third": "5 passed"}
+    assert summaries(result) == {"01_first": "4 passed", "03_third": "4 passed, 1 deselected"}
 
 
 def test_one_step_runs_as_itself(tree):
     result = run(tree, "steps/03_third")
     assert "rootdir: " + str(tree / "steps" / "03_third") in result.stdout
-    assert "5 passed" in result.stdout
-    assert "5 passed" in run(tree, "steps/03_third", "-n", "2").stdout
-    assert "5 passed" in run(tree / "steps" / "03_third").stdout
+    assert "4 passed" in result.stdout
+    assert "4 passed" in run(tree, "steps/03_third", "-n", "0").stdout
+    assert "4 passed" in run(tree / "steps" / "03_third").stdout
+
+
+def test_a_whole_step_runs_two_tests_at_a_time_and_says_with_what(tree):
+    whole = run(tree, "steps/01_first").stdout
+    if os.cpu_count() > 1:
+        assert "bringing up nodes" in whole or "created: 2/2 workers" in whole
+    assert "tiers: 1 server (gunicorn " in whole
+    for arguments in (["-n", "0"], ["-k", "one"], ["--pdb"]):
+        assert "workers" not in run(tree, "steps/01_first", *arguments).stdout
+
+
+def test_browser_tests_are_for_the_newer_stack(tree):
+    marked = "import pytest\n@pytest.mark.browser\ndef test_page(): pass\n"
+    (tree / "steps" / "01_first" / "tests" / "test_browser.py").write_text(marked)
+    ini = tree / "steps" / "01_first" / "pytest.ini"
+    ini.write_text(ini.read_text().replace("real servers", "real servers\n    browser: a real browser"))
+    found = run(tree, "steps/01_first").stdout
+    if sys.version_info < (3, 12):
+        assert "4 passed" in found and "browser: 1 tests run on Python 3.12" in found
+    else:
+        assert "5 passed" in found and "1 browser" in found
 
 
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]])
@@ -107,6 +135,7 @@ def test_k_selects_inside_of_the_steps(tree, workers):
         "01_first": "4 deselected",
         "02_second": "1 passed, 4 deselected",
         "03_third": "1 passed, 4 deselected",
+        "03_third-carried": "5 deselected",
     }
     assert run(tree, "-k", "no_test_has_this_name").returncode == pytest.ExitCode.NO_TESTS_COLLECTED
 
@@ -115,14 +144,15 @@ def test_m_selects_inside_of_the_steps(tree):
     assert summaries(run(tree, "-m", "server")) == {
         "01_first": "1 passed, 3 deselected",
         "02_second": "5 deselected",
-        "03_third": "1 passed, 4 deselected",
+        "03_third": "5 deselected",
+        "03_third-carried": "1 passed, 4 deselected",
     }
 
 
 def test_carried_runs_servers_everywhere(tree):
     assert summaries(run(tree, "--carried"))["02_second"] == "5 passed"
     assert "5 passed" in run(tree, "steps/02_second", "--carried").stdout
-    assert "carried: 1 tests with servers run" in run(tree, "steps/02_second").stdout
+    assert "carried: 1 tests with servers came" in run(tree, "steps/02_second").stdout
 
 
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]])

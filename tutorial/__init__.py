@@ -4,7 +4,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # What using a step leaves in its folder, and what is no part of it.
-LOCAL = ("__pycache__", ".pytest_cache", ".hypothesis", ".ruff_cache", ".venv*", "venv", "db.sqlite3*")
+LOCAL = ("__pycache__", ".pytest_cache", ".hypothesis", ".ruff_cache", ".venv*", "venv", "db.sqlite3*", "data")
 
 
 class UserError(Exception):

@@ -1,6 +1,7 @@
 """`tutorial demo`: a step that runs, with a library full of books."""
 
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 from tutorial import LOCAL, UserError, all_steps, find_step
 
@@ -30,7 +31,12 @@ def run(name, books, port, timeout, parent, console):
     folder, database = parent / step.name, parent / f"{step.name}-{books}.sqlite3"
     copy_anew(step, folder)
     console.print(f"Preparing step {step.name} in {folder}", markup=False)
-    environment = {**os.environ, "DATABASE_URL": f"sqlite:///{database}"}
+    data = parent / f"{step.name}-data"
+    data.mkdir(exist_ok=True)
+    environment = {**os.environ, "DATABASE_URL": f"sqlite:///{database}", "DATA_DIR": str(data)}
+    environment["SITE_URL"] = f"http://127.0.0.1:{port}"  # for the links in mails
+    environment.update(about.get("variables", {}))
+    places = {"folder": folder, "database": environment["DATABASE_URL"], "data": data, "python": sys.executable}
 
     def manage(*arguments, **options):
         return subprocess.run([sys.executable, "manage.py", *arguments], cwd=folder, env=environment, **options)
@@ -44,26 +50,58 @@ def run(name, books, port, timeout, parent, console):
         environment.update(login, DJANGO_SUPERUSER_EMAIL="demo@example.com")
         ended_well(manage("createsuperuser", "--noinput", stdout=subprocess.DEVNULL))
 
-    if sys.platform == "win32":  # where gunicorn does not run
-        command = [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"]
-    else:
-        command = [sys.executable, "-m", "gunicorn", f"--bind=127.0.0.1:{port}", "--log-level=warning"]
-        command += ["--graceful-timeout=3"]
-        command += [f"--timeout={timeout}"] if timeout else []
-    with subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True) as server:
+    def start(*command):
+        return subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)
+
+    with start(*server_command(port, timeout)) as server, worker(start, about):
         try:
             wait_until_it_answers(port, server)
             console.print(f"\n[bold]Step {step.name[:2]}, {about['title']}[/bold]: the library has {books:,} books.")
             console.print(f"  Open     [bold]http://127.0.0.1:{port}/books/[/bold]")
             for line in about["demo"]:
-                console.print(f"  Then     {line}")
+                console.print(f"  Then     {filled(line, places)}", markup=False, soft_wrap=True)
             console.print(f"  Admin    http://127.0.0.1:{port}/admin/ (user demo, password demo)")
             console.print("  Stop     with Ctrl-C\n")
             sys.exit(server.wait())
         except KeyboardInterrupt:
-            console.print("Stopped. The library is kept for the next time.")
+            busy = (
+                " Its worker finishes what it has begun; press Ctrl-C again not to wait." if "worker" in about else ""
+            )
+            console.print(f"Stopped. The library is kept for the next time.{busy}")
         finally:
             server.terminate()
+
+
+def server_command(port, timeout):
+    if sys.platform == "win32":  # where gunicorn does not run
+        return [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"]
+    command = [sys.executable, "-m", "gunicorn", f"--bind=127.0.0.1:{port}", "--log-level=warning"]
+    return [*command, "--graceful-timeout=3", *([f"--timeout={timeout}"] if timeout else [])]
+
+
+@contextmanager
+def worker(start, about):
+    """The worker beside the server, if the step has one. In the end it finishes what it has begun."""
+    if "worker" not in about:
+        yield
+        return
+    pool = "solo" if sys.platform == "win32" else "prefork"  # Celery's other pools need a fork
+    with start(sys.executable, *[word.format(pool=pool) for word in about["worker"]]) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait()
+            except KeyboardInterrupt:  # once more: do not wait for it
+                kill_all(process)
+
+
+def kill_all(process):
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGKILL)  # it has a session of its own
 
 
 def copy_anew(step, folder):
@@ -77,6 +115,11 @@ def copy_anew(step, folder):
         (folder / MARK).touch()
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror}.") from None
+
+
+def filled(line, places):
+    """A line of step.toml with the places of this demo, as a shell takes them."""
+    return line.format_map({name: shlex.quote(str(place)) for name, place in places.items()})
 
 
 def refuse_taken_port(port):

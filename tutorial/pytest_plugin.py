@@ -1,8 +1,8 @@
 """How pytest runs the steps: each in a process of its own, with settings of its own.
 
 At the root of the repository, a step is one item that runs that step's pytest and reports its
-summary line. Inside a step, tests with servers that came along unchanged from an earlier step
-are left to that step and to the newest one. In CI, a skipped test is a failed test.
+summary line. A step runs the tests with servers that it added; those that came along unchanged run
+again in the newest step, when all steps are run. In CI, a skipped test is a failed test.
 """
 
 import os
@@ -13,26 +13,40 @@ from pathlib import Path
 
 import pytest
 
+from tutorial import all_steps
+
 MARKED = ("server", "services", "browser")
-PROGRAMS = {"gunicorn": "--version", "uvicorn": "--version", "nginx": "-v", "postgres": "--version"}
+PROGRAMS = dict.fromkeys(("celery", "gunicorn", "postgres", "redis-server", "uvicorn"), "--version")
+PROGRAMS |= {"nginx": "-v", "rabbitmq-server": None}  # the latter would start
 
 
 def pytest_addoption(parser):
     parser.addoption("--carried", action="store_true", help="run marked tests in every step they were carried to")
+    parser.addoption("--only-carried", action="store_true", help="of a step, run only the marked tests of earlier ones")
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_load_initial_conftests(early_config):
+def pytest_load_initial_conftests(early_config, args):
     """At the root, leave the conftest.py of a named step to that step's own pytest."""
     known, steps = early_config.known_args_namespace, early_config.rootpath / "steps"
     asked, here = known.file_or_dir, early_config.invocation_params.dir
     if steps.is_dir():
         paths = {name: (here / name.partition("::")[0]).resolve() for name in asked}
         known.file_or_dir = [name for name in asked if steps not in paths[name].parents]
+    elif (early_config.rootpath / "step.toml").is_file() and is_whole_step(early_config):
+        args[:] = ["-n2", "--dist=worksteal", *args]
     try:
         return (yield)
     finally:
         known.file_or_dir = asked
+
+
+def is_whole_step(config):
+    """Was a step asked for, without more words, on a machine that can run two tests at a time?"""
+    known = config.known_args_namespace
+    named = [name for name in known.file_or_dir if not Path(config.invocation_params.dir / name).is_dir()]
+    asked = named or known.keyword or known.markexpr or known.usepdb
+    return not asked and getattr(known, "numprocesses", 0) is None and (os.cpu_count() or 1) > 1
 
 
 def pytest_configure(config):
@@ -71,8 +85,17 @@ class AtRoot:
 
     def pytest_collect_directory(self, path, parent):
         if self.is_step(path):
-            return StepFolder.from_parent(parent, path=path, arguments=self.arguments_by_step()[1].get(path, []))
+            arguments = self.arguments_by_step()[1].get(path, [])
+            newest = path == all_steps(self.config.rootpath)[-1]
+            carried = newest and self.all_are_asked() and not self.config.option.carried
+            return StepFolder.from_parent(parent, path=path, arguments=arguments, carried=carried)
         return None
+
+    def all_are_asked(self):
+        """Was no step named, but the folder of all?"""
+        here = self.config.invocation_params.dir
+        asked = [(here / argument.partition("::")[0]).resolve() for argument in self.config.args]
+        return any(path == self.steps or path in self.steps.parents for path in asked)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session):
@@ -98,6 +121,8 @@ class AtRoot:
     def pytest_collection_modifyitems(self, items):
         """Keep the steps out of -k and -m here: they are passed on, and select inside of the step."""
         folders = [item for item in items if isinstance(item, StepRun)]
+        if hasattr(self.config, "workerinput"):  # beside each other: the newest first, as it takes longest
+            folders.reverse()
         items[:] = [item for item in items if not isinstance(item, StepRun)]
         yield
         items[:] = [*folders, *items]
@@ -121,20 +146,25 @@ class AtRoot:
 
 
 class StepFolder(pytest.Directory):
-    def __init__(self, *, arguments, **kwargs):
+    def __init__(self, *, arguments, carried, **kwargs):
         super().__init__(**kwargs)
-        self.arguments = arguments
+        self.given = {"arguments": arguments, "carried": carried}
 
     def collect(self):
-        yield StepRun.from_parent(self, name=self.path.name, arguments=self.arguments)
+        arguments, carried = self.given["arguments"], self.given["carried"]
+        yield StepRun.from_parent(self, name=self.path.name, arguments=arguments, more=[])
+        if carried:  # an item of its own, so that another process can run it
+            yield StepRun.from_parent(
+                self, name=f"{self.path.name}-carried", arguments=arguments, more=["--only-carried"]
+            )
 
 
 class StepRun(pytest.Item):
     """One step's tests, in a process of their own."""
 
-    def __init__(self, *, arguments, **kwargs):
+    def __init__(self, *, arguments, more, **kwargs):
         super().__init__(**kwargs)
-        self.arguments = arguments
+        self.arguments, self.more = arguments, more
 
     def runtest(self):
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rs", *self.options(), *self.arguments]
@@ -144,8 +174,8 @@ class StepRun(pytest.Item):
             command, cwd=self.path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         lines = run.stdout.rstrip().splitlines() or ["(no output)"]
-        told = [line for line in lines if line.startswith(("SKIPPED", "tiers:", "carried:"))]
-        summary = f"{self.path.name}: {lines[-1].strip('= ')}"
+        told = [line for line in lines if line.startswith(("SKIPPED", "tiers:", "carried:", "browser:"))]
+        summary = f"{self.name}: {lines[-1].strip('= ')}"
         self.user_properties.append(("summary", "\n".join([summary, *(f"    {line}" for line in told)])))
         if run.returncode not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             raise StepFailed(run.stdout)
@@ -153,18 +183,18 @@ class StepRun(pytest.Item):
     def options(self):
         """What was asked of this pytest that must be asked of the step's pytest too."""
         asked = self.config.option
-        options = ["--carried"] if asked.carried else []
+        options = ["--carried"] if asked.carried and not self.more else [*self.more]
         options += ["-k", asked.keyword] if asked.keyword else []
         options += ["-m", asked.markexpr] if asked.markexpr else []
         options += [f"--maxfail={asked.maxfail}"] if asked.maxfail else []
         options += [f"--durations={asked.durations}"] if asked.durations else []
-        return options
+        return ["-n0", *options]  # the steps run beside each other already
 
     def repr_failure(self, excinfo):
         return str(excinfo.value) if isinstance(excinfo.value, StepFailed) else super().repr_failure(excinfo)
 
     def reportinfo(self):
-        return self.path, None, self.path.name
+        return self.path, None, self.name
 
 
 class StepFailed(Exception):
@@ -179,20 +209,26 @@ class InsideStep:
         folders = sorted(path.parent for path in self.step.parent.glob("*/step.toml"))
         place = folders.index(self.step)
         self.before = folders[place - 1] if place else None
-        self.in_between = place and self.step != folders[-1]
         self.ran = dict.fromkeys(MARKED, 0)
         self.programs = {name: {} for name in MARKED}
         self.item = None
-        self.carried = 0
+        self.carried = self.browser = 0
         sys.addaudithook(self.note_program)
 
     def pytest_collection_modifyitems(self, config, items):
         named = any("::" in argument or argument.endswith(".py") for argument in config.args)
-        if self.in_between and not named and not config.option.carried:
-            carried = [item for item in items if self.is_carried(item)]
-            items[:] = [item for item in items if item not in carried]
-            config.hook.pytest_deselected(items=carried)
-            self.carried = len(carried)
+        if config.option.only_carried:
+            self.leave_out(items, lambda item: not (self.before and self.is_carried(item)))
+        elif self.before and not named and not config.option.carried:
+            self.carried = self.leave_out(items, self.is_carried)
+        if sys.version_info < (3, 12):
+            self.browser = self.leave_out(items, lambda item: item.get_closest_marker("browser"))
+
+    def leave_out(self, items, is_meant):
+        meant = [item for item in items if is_meant(item)]
+        items[:] = [item for item in items if item not in meant]
+        self.config.hook.pytest_deselected(items=meant)
+        return len(meant)
 
     def is_carried(self, item):
         """Is this a marked test in a file that is as it was in the step before?"""
@@ -218,6 +254,16 @@ class InsideStep:
                             start = command[: command.index(word) + 1]
                             self.programs[name][Path(word).name] = start
 
+    def pytest_sessionfinish(self):
+        if hasattr(self.config, "workeroutput"):  # a worker of pytest-xdist: the summary is not ours
+            self.config.workeroutput["step"] = [self.programs, self.carried, self.browser]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node):
+        programs, self.carried, self.browser = getattr(node, "workeroutput", {}).get("step", [{}, 0, 0])
+        for name, started in programs.items():
+            self.programs[name].update(started)
+
     def pytest_runtest_logreport(self, report):
         for name in MARKED:
             self.ran[name] += report.when == "call" and name in report.keywords
@@ -231,12 +277,16 @@ class InsideStep:
         if tiers:
             terminalreporter.write_line("tiers: " + ", ".join(tiers))
         if self.carried:
-            told = "tests with servers run in an earlier step and in the newest; --carried runs them here"
+            told = "tests with servers came from earlier steps and run there; --carried runs them here"
             terminalreporter.write_line(f"carried: {self.carried} {told}")
+        if self.browser:
+            terminalreporter.write_line(f"browser: {self.browser} tests run on Python 3.12 and newer")
 
 
 def with_version(name, command):
     """The program that was started, and the version that it says it is."""
+    if not PROGRAMS[name]:
+        return name
     run = subprocess.run([*command, PROGRAMS[name]], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     found = re.search(r"\d[\d.]*\d", run.stdout)
     return f"{name} {found.group() if found else '(version unknown)'}"
