@@ -2,12 +2,14 @@
 
 import os
 import sqlite3
+import uuid
 from contextlib import closing
 
+import psycopg
 import pytest
 
-from tests.exporting import add_readers, copy_of
-from tests.servers import gunicorn, make_database, wait_for
+from tests.exporting import Library, add_readers, copy_of
+from tests.servers import gunicorn, make_database, manage, postgresql, wait_for
 
 
 @pytest.fixture(scope="session")
@@ -101,3 +103,23 @@ def library(database, tmp_path, django_db_blocker):
 def large_library(large_database, tmp_path, django_db_blocker):
     """A library whose export takes some seconds, and its mail none: that is always a link."""
     return copy_of(large_database, tmp_path, mail_limit=1, unblocked=django_db_blocker.unblock)
+
+
+@pytest.fixture(scope="session")
+def postgres_books():
+    """A PostgreSQL server with 3,000 books, for others to be copied from: its URL, and the readers' sessions."""
+    with postgresql() as url:
+        for arguments in (["migrate", "-v0"], ["seed_books", 3_000, "-v0"]):
+            done = manage(url, *arguments)
+            assert done.returncode == 0, done.stderr
+        yield url, add_readers(url)
+
+
+@pytest.fixture
+def postgres_library(postgres_books, tmp_path, django_db_blocker):
+    """A library with 3,000 books on PostgreSQL."""
+    url, sessions = postgres_books
+    (server, _, original), name = url.rpartition("/"), f"library_{uuid.uuid4().hex}"
+    with psycopg.connect(f"{server}/template1", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {original}")
+    return Library(f"{server}/{name}", tmp_path, django_db_blocker.unblock, sessions=sessions)

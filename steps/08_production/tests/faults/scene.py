@@ -39,7 +39,7 @@ class Scene:
     # --8<-- [start:scene]
     def __enter__(self):
         assert self.library.manage("reap_exports", "--help").returncode == 0
-        self.stack, self.workers = ExitStack(), []
+        self.stack, self.workers, self.wanted = ExitStack(), [], {}
         self.library.more |= {
             "EXPORT_RUNNER": {"spawn": "spawn", "database": "database"}.get(self.runner, "celery"),
             "CELERY_BROKER_URL": self.broker,
@@ -79,16 +79,23 @@ class Scene:
         """The ids of new exports of nearly all books, and for each its number of books."""
         with self.library.reader(self.site) as reader:
             years = random.sample(range(2018, 2025), self.count)
-            self.wanted = {reader.export(published_to=f"{year}-12-31"): year for year in years}
-        return list(self.wanted)
+            self.asked = {reader.export(published_to=f"{year}-12-31"): year for year in years}
+        self.wanted |= self.asked
 
     def in_mid_export(self):
-        """Wait until each is at a random place between its first and its last book; gives how many are."""
-        place = random.uniform(0.05, 0.6)
-        return wait_for(lambda: self.landed(place), "the exports to be under way")
+        """Wait until they are at random places between their first and their last books; gives how many are."""
+        while True:
+            place = random.uniform(0.05, 0.6)
+            wait_for(lambda: self.landed(place) or self.too_late(), "the exports to be under way")  # noqa: B023
+            if landed := self.landed(0):
+                return landed
+            self.ask()  # none was seen between its first and its last book: the next ones
+
+    def too_late(self):
+        return all(row["finished_at"] for row in self.rows())
 
     def landed(self, place):
-        rows = [row for row in self.rows() if row["id"] in self.wanted]
+        rows = [row for row in self.rows() if row["id"] in self.asked]
         begun = [row for row in rows if 0 < row["rows_done"] < (row["rows_total"] or 0) and row["state"] == "running"]
         over = [row for row in rows if row["finished_at"]]
         far = [row for row in begun if row["rows_done"] >= place * row["rows_total"]]
