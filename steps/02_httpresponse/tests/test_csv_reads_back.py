@@ -4,6 +4,7 @@ import csv
 import io
 
 import duckdb
+import pandas
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,15 +17,25 @@ from tests.servers import gunicorn, make_database, postgresql
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60)
 
 
+def by_duckdb(path):
+    options = "header=true, all_varchar=true, delim=',', quote='\"', escape='\"', nullstr='\x01'"
+    return duckdb.sql(f"SELECT * FROM read_csv('{path}', {options})").fetchall()
+
+
+def by_pandas(path):
+    read = pandas.read_csv(path, dtype=str, keep_default_na=False)
+    return [tuple(row) for row in read.itertuples(index=False)]
+
+
 @pytest.mark.django_db
-def test_duckdb_reads_every_awkward_book(client, tmp_path):
+@pytest.mark.parametrize("read_by", [by_duckdb, by_pandas])
+def test_other_programs_read_every_awkward_book(client, tmp_path, read_by):
     for book in awkward_books():
         book.author.save()
         book.save()
     path = tmp_path / "books.csv"
     path.write_bytes(client.get("/books/download/", {"raw": "1"}).getvalue())
-    options = "header=true, all_varchar=true, delim=',', quote='\"', escape='\"', nullstr='\x01'"
-    read = duckdb.sql(f"SELECT * FROM read_csv('{path}', {options})").fetchall()
+    read = read_by(path)
     fields = ["title", "author__name", "isbn", "genre", "language", "published_on", "pages", "price"]
     assert read == [tuple(map(str, row)) for row in Book.objects.values_list(*fields)]
     assert len(read) == len(AWKWARD)

@@ -45,14 +45,15 @@ def deliver(export, retry=False):
 
 def message(export):
     attached = attachment(export) if export.state == State.DONE else None
+    # The same for each attempt to send it: a mail program shows a mail that came twice once.
+    number = f"{export.pk}-{export.mails_again}" if export.mails_again else export.pk
     context = {"export": export, "attached": attached, "url": settings.SITE_URL + export.get_absolute_url()}
     return EmailMessage(
         f"Your export of {export.rows_done:,} books" if export.state == State.DONE else "Your export failed",
         render_to_string("exports/mail.txt", context),
         to=[export.owner.email],
         attachments=[attached] if attached else [],
-        # The same for each attempt to send it: a mail program shows a mail that came twice once.
-        headers={"Message-ID": f"<export-{export.pk}@{urlsplit(settings.SITE_URL).hostname}>"},
+        headers={"Message-ID": f"<export-{number}@{urlsplit(settings.SITE_URL).hostname}>"},
     )
 
 

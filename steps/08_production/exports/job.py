@@ -1,5 +1,6 @@
 """How an export is made, from claim to done. It does not know who runs it."""
 
+import contextvars
 import logging
 import os
 import threading
@@ -109,7 +110,8 @@ def heartbeat(export):
                 break
         connections.close_all()  # those of this thread
 
-    thread = threading.Thread(target=beat, daemon=True)
+    # A thread begins without context, and so its lines in the log without the export's id.
+    thread = threading.Thread(target=contextvars.copy_context().run, args=[beat], daemon=True)
     thread.start()
     try:
         yield

@@ -106,6 +106,7 @@ class Export(models.Model):
     mail_claimed_at = models.DateTimeField(null=True, blank=True)
     mail_sent_at = models.DateTimeField(null=True, blank=True)
     mail_error = models.CharField(max_length=200, blank=True)
+    mails_again = models.PositiveSmallIntegerField(default=0)  # how often its owner wanted the mail once more
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -241,7 +242,8 @@ class Export(models.Model):
         """Its owner wants the mail once more. False if it is still on its way, or there is none."""
         told = models.Q(mail_sent_at__isnull=False) | ~models.Q(mail_error="")
         ended = models.Q(state__in=[State.DONE, State.FAILED])
-        return self._move(ended & told, mail_claimed_at=None, mail_sent_at=None, mail_error="")
+        once_more = {"mails_again": models.F("mails_again") + 1}
+        return self._move(ended & told, mail_claimed_at=None, mail_sent_at=None, mail_error="", **once_more)
 
     def _end_without_file(self, states, **changes):
         name = self.stored_as

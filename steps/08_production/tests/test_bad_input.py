@@ -21,9 +21,12 @@ BUTTONS = st.sampled_from(
     ["/exports/", "/login/", "/exports/{pk}/cancel/", "/exports/{pk}/retry/", "/exports/{pk}/mail/"]
 )
 
+OPTIONS = st.sampled_from(["--q", "--genre", "--published-from", "--published-to", "--compress", "--raw", "--what"])
+
 
 @pytest.fixture
-def reader():
+def reader(settings):
+    settings.EXPORT_QUOTA = settings.EXPORT_MAX_RUNNING = 1_000_000  # or most forms would end there
     BookFactory.create_batch(3)
     client = Client(raise_request_exception=False, headers={"host": "localhost"})
     owner = User.objects.create_user("reader", "reader@example.com")
@@ -46,14 +49,13 @@ def test_no_query_string_is_an_error_of_the_server(reader, path, fields, headers
     answer = reader.get(path_of(path), fields, headers=headers)
     assert answer.status_code in (200, 302, 400, 404, 405)
     getattr(answer, "getvalue", lambda: b"")()
-    answer.close()
 
 
 @MANY
 @given(path=BUTTONS, fields=FIELDS)
 def test_no_form_is_an_error_of_the_server(reader, path, fields):
     answer = reader.post(path_of(path), fields)
-    assert answer.status_code in (200, 302, 400, 404, 405, 429)
+    assert answer.status_code in (200, 302, 400, 404, 405)
 
 
 @MANY
@@ -63,18 +65,21 @@ def test_no_address_is_an_error_of_the_server(reader, path):
 
 
 @pytest.mark.server
-def test_no_stored_filter_is_more_than_a_failed_export(library):
+@pytest.mark.parametrize("which", ["library", pytest.param("postgres_library", marks=pytest.mark.services)])
+def test_no_stored_filter_is_more_than_a_failed_export(request, which):
     """In a process of its own, with a database of its own."""
-    library.change("DELETE FROM library_book WHERE id > 3")
+    library = request.getfixturevalue(which)
     done = library.manage("shell", "-v0", "-c", f"from tests.many_filters import run; run({CASES})")
     assert done.returncode == 0, done.stderr[-3000:]
     assert int(done.stdout) >= CASES / 2
 
 
 @MANY
-@given(options=st.dictionaries(st.sampled_from(["q", "genre", "published_from", "published_to"]), TEXT, max_size=4))
+@given(options=st.dictionaries(OPTIONS, TEXT, max_size=4))
 def test_no_option_of_the_command_is_a_traceback(reader, tmp_path, options):
+    """What is given comes as words, as from a shell, which knows no NUL."""
+    words = [f"{option}={value}".replace("\0", "") for option, value in options.items()]
     try:
-        call_command("export_books", output=str(tmp_path / "books.csv"), force=True, verbosity=0, **options)
+        call_command("export_books", "--output", str(tmp_path / "books.csv"), "--force", "-v0", *words)
     except CommandError as error:
         assert "\n" not in str(error).strip()

@@ -127,7 +127,9 @@ def test_a_mail_that_was_never_begun_is_sent_and_one_that_was_is_not_sent_twice(
         with library.site() as site, library.reader(site) as reader:  # who wants it again presses a button
             reader.post(f"/exports/{perhaps}/mail/")
             wait_for(lambda: library.row(perhaps)["mail_sent_at"], "the mail")
-    assert len(mails) == 4
+    # Another number: a mail program hides a mail that it has already.
+    assert [mails[-1]["Message-ID"]] == [f"<export-{perhaps}-1@127.0.0.1>"]
+    assert len({mail["Message-ID"] for mail in mails}) == 3 and len(mails) == 4
 
 
 # --8<-- [end:mail]

@@ -36,6 +36,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='export',
+            name='mails_again',
+            field=models.PositiveSmallIntegerField(default=0),
+        ),
+        migrations.AddField(
+            model_name='export',
             name='sha256',
             field=models.CharField(blank=True, max_length=64),
         ),

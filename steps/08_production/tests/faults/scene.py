@@ -83,23 +83,19 @@ class Scene:
         self.wanted |= self.asked
 
     def in_mid_export(self):
-        """Wait until they are at random places between their first and their last books; gives how many are."""
-        while True:
-            place = random.uniform(0.05, 0.6)
-            wait_for(lambda: self.landed(place) or self.too_late(), "the exports to be under way")  # noqa: B023
-            if landed := self.landed(0):
-                return landed
-            self.ask()  # none was seen between its first and its last book: the next ones
+        """Wait for a random moment at which each is between its first and its last book."""
+        place = random.uniform(0.05, 0.6)
+        while wait_for(lambda: self.moment(place), "the exports to be under way") == "missed":
+            self.ask()
 
-    def too_late(self):
-        return all(row["finished_at"] for row in self.rows())
-
-    def landed(self, place):
+    def moment(self, place):
+        """`hit` when each is under way and one has a share of `place` behind it, `missed` when all have ended."""
         rows = [row for row in self.rows() if row["id"] in self.asked]
+        if all(row["finished_at"] for row in rows):
+            return "missed"
         begun = [row for row in rows if 0 < row["rows_done"] < (row["rows_total"] or 0) and row["state"] == "running"]
-        over = [row for row in rows if row["finished_at"]]
-        far = [row for row in begun if row["rows_done"] >= place * row["rows_total"]]
-        return len(begun) if far and len(begun) + len(over) == self.count else 0
+        far = any(row["rows_done"] >= place * row["rows_total"] for row in begun)
+        return "hit" if far and len(begun) == self.count else None
 
     def processes(self):
         """Those that make the exports."""

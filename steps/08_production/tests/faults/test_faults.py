@@ -5,7 +5,6 @@
 
 import asyncio
 import os
-import random
 import shutil
 import signal
 import sqlite3
@@ -31,37 +30,34 @@ AT_A_TIME = int(os.environ.get("FAULTS", "0"))  # exports for each fault and run
 # --8<-- [start:faults]
 def process_is_killed(scene):
     """kill -9 of each process that makes an export, each at a moment of its own."""
-    landed = scene.in_mid_export()
+    scene.in_mid_export()
     for process in scene.processes():
         kill(process)
-        scene.landed(random.random())  # some time
+        scene.rows()  # takes some time
     if scene.runner == "database":
         scene.start_workers()
-    return landed
 
 
 def worker_is_killed(scene):
     """kill -9 of the worker, its children too: the end of a container."""
-    landed = scene.in_mid_export()
+    scene.in_mid_export()
     for worker in scene.workers:
         worker.kill()
     scene.start_workers()
-    return landed
 
 
 def site_is_killed(scene):
     """kill -9 of gunicorn and its workers. What it has spawned is a process of its own."""
-    landed = scene.in_mid_export()
+    scene.in_mid_export()
     for process in [scene.site.process, *scene.site.process.children()]:
         if "run_export" not in process.cmdline():
             kill(process)
     scene.start_site()
-    return landed
 
 
 def all_are_stopped(scene):
     """SIGTERM to all: a deploy. Workers finish, spawned exports end as failed."""
-    landed = scene.in_mid_export()
+    scene.in_mid_export()
     stopped = [scene.site.process, *(worker.process for worker in scene.workers), *scene.library.processes()]
     for process in stopped:
         with suppress(psutil.NoSuchProcess):
@@ -69,85 +65,76 @@ def all_are_stopped(scene):
     psutil.wait_procs(stopped, timeout=60)
     scene.start_site()
     scene.start_workers()
-    return landed
 
 
 def database_is_locked(scene):
     """Another writer holds SQLite for three seconds."""
-    landed = scene.in_mid_export()
+    scene.in_mid_export()
     with closing(sqlite3.connect(scene.library.database, timeout=20, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         threading.Event().wait(3)
         connection.execute("ROLLBACK")
-    return landed
 
 
 def disk_is_full(scene):
     """No file may be longer than a megabyte from now on (RLIMIT_FSIZE), as on a full disk."""
-    landed = scene.in_mid_export()
+    scene.in_mid_export()
     for process in scene.processes():
         with suppress(psutil.NoSuchProcess):
             process.rlimit(psutil.RLIMIT_FSIZE, (1_000_000, 1_000_000))
-    return landed
 
 
 def folder_is_gone(scene):
     """The folder of the exports is no folder any more."""
-    landed = scene.in_mid_export()
+    scene.in_mid_export()
     folder = scene.library.folder / "data" / "exports"
     shutil.rmtree(folder, ignore_errors=True)
     folder.write_text("a file where the folder of exports should be")
     wait_for(lambda: any(row["attempt"] > 1 or row["finished_at"] for row in scene.rows()), "it to be noticed")
     folder.unlink()
-    return landed
 
 
 def clock_is_set_back(scene):
     """The clock of those that make the exports is an hour behind from one moment on (libfaketime)."""
-    landed = scene.in_mid_export()
+    scene.in_mid_export()
     (scene.library.folder / "clock").write_text("-3600\n")
-    return landed
 
 
 def mail_is_down(scene):
     """Nobody listens when the exports end; later somebody does."""
-    landed = scene.in_mid_export()
+    scene.in_mid_export()
     wait_for(lambda: all(row["finished_at"] for row in scene.rows()), "the exports to end", seconds=90)
     scene.start_mail()
-    return landed
 
 
 def database_is_restarted(scene):
     """PostgreSQL is stopped without regard for who is at work, and started again."""
-    landed = scene.in_mid_export()
+    scene.in_mid_export()
     scene.servers["database"].restart()
     for worker in scene.workers:  # as systemd does: Restart=always
         if worker.process.poll() is not None:
             scene.start_workers()
             break
-    return landed
 
 
 def broker_is_restarted(scene):
     """Redis without what it had, as it keeps nothing on a disk here; RabbitMQ with it."""
-    landed = scene.in_mid_export()
+    scene.in_mid_export()
     scene.servers["broker"].restart()
     if any(worker.process.poll() is not None for worker in scene.workers):
         scene.start_workers()
-    return landed
 
 
 def storage_is_away(scene):
     """S3 ends before the files are handed over, and comes back with an empty bucket."""
-    landed = scene.in_mid_export()
+    scene.in_mid_export()
     scene.servers["storage"].stop()
     wait_for(lambda: any(row["attempt"] > 1 or row["finished_at"] for row in scene.rows()), "it to be noticed", 90)
     scene.servers["storage"].start()
-    return landed
 
 
 def nothing_else(scene):
-    return scene.in_mid_export()
+    scene.in_mid_export()
 
 
 FAULTS = {
@@ -259,10 +246,10 @@ def test_nothing_is_lost(fault, runner, broker, library, books, request, monkeyp
     options = dict(MAIL.get(fault, {}))
     with Scene(library, runner, AT_A_TIME or 2, url, [], options, servers, bucket) as scene:
         scene.ask()
-        landed = happens(scene)
+        happens(scene)
         scene.settle()
         states = scene.verify(books)
-    note(os.environ.get("FAULTS_RESULTS"), fault=fault, runner=runner, landed=landed, **states)
+    note(os.environ.get("FAULTS_RESULTS"), fault=fault, runner=runner, hit=scene.count, **states)
 
 
 @pytest.fixture

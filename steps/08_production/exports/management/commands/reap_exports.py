@@ -5,6 +5,7 @@ from contextlib import suppress
 from django.core.management.base import BaseCommand
 
 from exports.delivery import deliver
+from exports.logs import about
 from exports.models import Export
 from exports.retry import Again
 
@@ -17,7 +18,7 @@ class Command(BaseCommand):
         perhaps = Export.objects.mailed_perhaps().update(mail_error="It is not known whether the mail was sent.")
         mails = 0
         for export in Export.objects.unmailed():
-            with suppress(Again):  # in a minute
+            with about(export), suppress(Again):  # in a minute
                 deliver(export, retry=True)
                 mails += 1
         if verbosity > 1 or (verbosity and (dead or perhaps or mails)):
