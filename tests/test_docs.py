@@ -197,6 +197,64 @@ def test_the_page_that_compares_says_what_was_measured():
     assert "{unnoticed} seconds".format(unnoticed=float(figures["unnoticed"]) + 1) not in page
 
 
+def figures_of_the_faults():
+    """What docs/reliability.md says of what was measured."""
+    measured = json.loads((ROOT / "benchmarks" / "results" / "faults.json").read_text("utf-8"))
+    load = {(each["load"], each.get("runner")): each for each in measured["load"]}
+    queue, spawn, memory = load["exports", "database"], load["exports", "spawn"], load["memory", None]["bytes"]
+    return {
+        "faults": faults(measured["cells"]),
+        "visits": visits(load["visitors", None]),
+        "visitors": str(load["visitors", None]["visitors"]),
+        "wrong": str(sum(load["visitors", None][when]["wrong"] for when in ("idle", "busy"))),
+        "memory": f"{memory[0] / 1e6:.1f} MB after the first five hundred, {memory[1] / 1e6:.1f} MB",
+        "requests": f"{load['memory', None]['requests']:,}",
+        "asked": f"{queue['asked']:,}",
+        "queued": f"{queue['accepted']:,}",
+        "spawned": f"{spawn['accepted']:,}",
+        "refused": f"{spawn['refused']:,}",
+        "machine": measured["machine"],
+        **{key: f"{measured[key]:,}" for key in ("hit", "mails", "done", "failed", "lost", "cases", "seconds")},
+    }
+
+
+def faults(cells):
+    runners = ["spawn", "database", "files", "redis", "rabbitmq"]
+    ends = {}
+    for cell in cells:
+        counts = [f"{cell[end]} {end}" for end in ("done", "failed") if cell.get(end)]
+        ends.setdefault(cell["fault"], {})[cell["runner"]] = ", ".join(counts)
+    lines = [f"| | {' | '.join(runners)} |", "| --- |" + " --- |" * len(runners)]
+    lines += [f"| {fault} | {' | '.join(of.get(runner, '–') for runner in runners)} |" for fault, of in ends.items()]
+    return "\n".join(lines)
+
+
+def visits(measured):
+    lines = ["| | median | 99th percentile | answers in 20 s |", "| --- | ---: | ---: | ---: |"]
+    for name, when in (("nothing else to do", "idle"), ("exports at work", "busy")):
+        run = measured[when]
+        lines.append(f"| {name} | {run['p50']:,.0f} ms | {run['p99']:,.0f} ms | {run['requests']:,} |")
+    return "\n".join(lines)
+
+
+def test_the_page_of_what_can_go_wrong_says_what_was_measured():
+    page = (DOCS / "reliability.md").read_text("utf-8")
+    sentences = [
+        "{faults}",
+        "{visits}",
+        "{hit} exports were hit in mid-export, and {mails} more in their mail. {done} became right files, {failed} "
+        "ended with a reason, **{lost} were lost.**",
+        "{seconds} seconds ({machine})",
+        "{visitors} visitors",
+        "{wrong} of them got anything else than a page",
+        "{memory} after {requests}",
+        "Of {asked} exports the queue took {queued}. With a process for each, {spawned} were taken and {refused} were",
+        "{cases} cases",
+    ]
+    figures = figures_of_the_faults()
+    assert [sentence for sentence in sentences if sentence.format(**figures) not in page] == []
+
+
 def test_each_test_that_the_page_names_as_a_proof_exists():
     page = (DOCS / "compare.md").read_text("utf-8")
     tests = "".join(path.read_text("utf-8") for path in (ROOT / "steps").glob("0[67]*/tests/**/test_*.py"))

@@ -114,6 +114,18 @@ def test_browser_tests_are_for_the_newer_stack(tree):
         assert "5 passed" in found and "1 browser" in found
 
 
+def test_tests_with_libreoffice_are_for_machines_that_have_it(tree):
+    marked = "import pytest\n@pytest.mark.office\ndef test_sheet(): pass\n"
+    (tree / "steps" / "01_first" / "tests" / "test_office.py").write_text(marked)
+    ini = tree / "steps" / "01_first" / "pytest.ini"
+    ini.write_text(ini.read_text().replace("real servers", "real servers\n    office: a real LibreOffice"))
+    found = run(tree, "steps/01_first").stdout
+    if shutil.which("soffice"):
+        assert "5 passed" in found and "1 office" in found
+    else:
+        assert "4 passed" in found and "office: 1 tests run where LibreOffice is installed" in found
+
+
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]])
 def test_files_and_tests_of_several_steps(tree, workers):
     files = ["steps/01_first/tests/test_own.py", "steps/02_second/tests/test_second.py::test_three"]

@@ -7,6 +7,7 @@ again in the newest step, when all steps are run. In CI, a skipped test is a fai
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,11 @@ import pytest
 
 from tutorial import all_steps
 
-MARKED = ("server", "services", "browser")
+MARKED = ("server", "services", "browser", "office")
+ELSEWHERE = {  # marked tests that not every machine can run, and who can
+    "browser": (sys.version_info < (3, 12), "run on Python 3.12 and newer"),
+    "office": (not shutil.which("soffice"), "run where LibreOffice is installed"),
+}
 PROGRAMS = dict.fromkeys(("celery", "gunicorn", "postgres", "redis-server", "uvicorn"), "--version")
 PROGRAMS |= {"nginx": "-v", "rabbitmq-server": None}  # the latter would start
 
@@ -174,7 +179,11 @@ class StepRun(pytest.Item):
             command, cwd=self.path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         lines = run.stdout.rstrip().splitlines() or ["(no output)"]
-        told = [line for line in lines if line.startswith(("SKIPPED", "tiers:", "carried:", "browser:"))]
+        told = [
+            line
+            for line in lines
+            if line.startswith(("SKIPPED", "tiers:", "carried:", *(f"{name}:" for name in ELSEWHERE)))
+        ]
         summary = f"{self.name}: {lines[-1].strip('= ')}"
         self.user_properties.append(("summary", "\n".join([summary, *(f"    {line}" for line in told)])))
         if run.returncode not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
@@ -212,7 +221,7 @@ class InsideStep:
         self.ran = dict.fromkeys(MARKED, 0)
         self.programs = {name: {} for name in MARKED}
         self.item = None
-        self.carried = self.browser = 0
+        self.carried, self.elsewhere = 0, dict.fromkeys(ELSEWHERE, 0)
         sys.addaudithook(self.note_program)
 
     def pytest_collection_modifyitems(self, config, items):
@@ -221,8 +230,9 @@ class InsideStep:
             self.leave_out(items, lambda item: not (self.before and self.is_carried(item)))
         elif self.before and not named and not config.option.carried:
             self.carried = self.leave_out(items, self.is_carried)
-        if sys.version_info < (3, 12):
-            self.browser = self.leave_out(items, lambda item: item.get_closest_marker("browser"))
+        for name, (cannot, _) in ELSEWHERE.items():
+            if cannot:
+                self.elsewhere[name] = self.leave_out(items, lambda item: item.get_closest_marker(name))  # noqa: B023
 
     def leave_out(self, items, is_meant):
         meant = [item for item in items if is_meant(item)]
@@ -256,11 +266,11 @@ class InsideStep:
 
     def pytest_sessionfinish(self):
         if hasattr(self.config, "workeroutput"):  # a worker of pytest-xdist: the summary is not ours
-            self.config.workeroutput["step"] = [self.programs, self.carried, self.browser]
+            self.config.workeroutput["step"] = [self.programs, self.carried, self.elsewhere]
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node):
-        programs, self.carried, self.browser = getattr(node, "workeroutput", {}).get("step", [{}, 0, 0])
+        programs, self.carried, self.elsewhere = getattr(node, "workeroutput", {}).get("step", [{}, 0, {}])
         for name, started in programs.items():
             self.programs[name].update(started)
 
@@ -279,8 +289,9 @@ class InsideStep:
         if self.carried:
             told = "tests with servers came from earlier steps and run there; --carried runs them here"
             terminalreporter.write_line(f"carried: {self.carried} {told}")
-        if self.browser:
-            terminalreporter.write_line(f"browser: {self.browser} tests run on Python 3.12 and newer")
+        for name, count in self.elsewhere.items():
+            if count:
+                terminalreporter.write_line(f"{name}: {count} tests {ELSEWHERE[name][1]}")
 
 
 def with_version(name, command):

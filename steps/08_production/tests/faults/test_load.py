@@ -72,7 +72,7 @@ def test_visitors_are_served_while_exports_are_made(large_library, tmp_path):
 
 # --8<-- [end:visitors]
 def test_memory_does_not_grow_with_the_number_of_requests(library, tmp_path):
-    library.change("DELETE FROM library_book WHERE id > 500")  # more requests in the same time
+    library.change("DELETE FROM library_book WHERE id > 100")  # more requests in the same time
     with library.site("--threads=2") as site, library.reader(site) as reader:
         session = reader.http.cookies["sessionid"]
         (process,) = site.process.children()
