@@ -34,9 +34,11 @@ def deliver(export, retry=False):
         logger.exception("The mail about export %s could not be sent.", export.pk)
         tried_for = (timezone.now() - export.finished_at).total_seconds()
         if retry and tried_for < 3600 and (not begun or surely_not_sent(error)):
-            export.release_mail()
+            if begun:  # else the claim is another process's
+                export.release_mail()
             raise Again(max(tried_for, settings.EXPORT_BACKOFF)) from error
-        export.mailed(error="The mail could not be sent.")
+        if begun or export.claim_mail():
+            export.mailed(error="The mail could not be sent.")
         if isinstance(error, SystemExit):
             raise
 

@@ -21,7 +21,11 @@ RESULTS = os.environ.get("FAULTS_RESULTS")
 
 # What each visitor asks for, in turns.
 VISIT = """
-paths = {"/books/?genre=novel&page=7", "/exports/", "/books/download/?published_from=2024-06-01&published_to=2024-06-03"}
+paths = {
+    "/books/?genre=novel&page=7",
+    "/exports/",
+    "/books/download/?published_from=2024-06-01&published_to=2024-06-03",
+}
 number = 0
 request = function()
     number = number + 1
