@@ -21,7 +21,7 @@ ROOM_FOR_TEXT = 4_000  # bytes of a mail that are not its attachment, generously
 def deliver(export, retry=False):
     """Mail the owner how the export ended, once. A mail that cannot go leaves the export as it is.
 
-    With `retry`, a mail that has surely reached nobody is tried again for an hour, in ever longer intervals.
+    With `retry`, a mail that has surely reached nobody is tried again, until an hour after the export's end.
     """
     begun = False
     try:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.core.files.storage import storages
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Now
 from django.dispatch import receiver
 from django.urls import reverse
@@ -275,5 +275,5 @@ class Export(models.Model):
 
 @receiver(models.signals.post_delete, sender=Export)
 def delete_file(instance, **kwargs):
-    if instance.file:
-        instance.file.delete(save=False)
+    if name := instance.file.name:  # a deletion that is rolled back keeps its file
+        transaction.on_commit(lambda: instance._remove(name))

@@ -65,10 +65,14 @@ def ask_for(request, filters):
             if new:
                 run_export.enqueue(str(export.pk))  # the id and no more: what else there is to know may change
     except limits.Refused as refused:
-        page = render(request, "exports/refused.html", {"reason": refused.reason}, status=refused.status)
-        page.headers["Retry-After"] = refused.retry_after
-        return page
+        return refusal(request, refused)
     return redirect(export)
+
+
+def refusal(request, refused):
+    page = render(request, "exports/refused.html", {"reason": refused.reason}, status=refused.status)
+    page.headers["Retry-After"] = refused.retry_after
+    return page
 
 
 # --8<-- [end:create]
@@ -141,7 +145,8 @@ def export_mail(request, export):
 
 @button
 def export_delete(request, export):
-    if export.is_active:
-        return redirect(export)
+    if Export.objects.busy().filter(pk=export.pk).exists():  # its process has yet to learn that it is not wanted
+        reason = "This export is at work, or was a moment ago. Cancel it, and delete it in a minute."
+        return refusal(request, limits.Refused(409, reason, 60))
     export.delete()
     return redirect("export-list")

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import time
+import uuid
 
 import pytest
 
@@ -42,14 +43,15 @@ def test_what_dead_processes_left_behind_is_deleted_when_it_is_old(library):
         folder.mkdir(parents=True)
     (export_id,) = library.new_exports()
     assert library.manage("run_export", export_id).returncode == 0
-    left = [exports / "orphan-1.csv", unfinished / "orphan-1.part"]
-    new = [exports / "new-1.csv", unfinished / "new-1.part"]
-    for file in [*left, *new]:
+    left = [exports / f"{uuid.uuid4()}-1.csv", unfinished / "orphan-1.part"]
+    new = [exports / f"{uuid.uuid4()}-1.csv", unfinished / "new-1.part"]
+    other = exports / "books-2026-11-25.csv"  # somebody else's, in the same place
+    for file in [*left, *new, other]:
         file.write_text("half")
-    for file in [*left, exports / library.row(export_id)["file"]]:
+    for file in [*left, other, exports / library.row(export_id)["file"]]:
         os.utime(file, (time.time() - 90_000,) * 2)
     assert library.manage("prune_exports").stdout == "0 exports expired, 2 left-over files deleted.\n"
-    assert not any(file.exists() for file in left) and all(file.exists() for file in new)
+    assert not any(file.exists() for file in left) and all(file.exists() for file in [*new, other])
     assert (exports / library.row(export_id)["file"]).exists()
 
 

@@ -98,7 +98,8 @@ def test_who_has_enough_is_told_so_and_may_delete(library, quota):
 # --8<-- [end:quota]
 
 
-def test_to_cancel_and_ask_again_does_not_make_room_for_more_processes(library):
+@pytest.mark.parametrize("buttons", [["cancel"], ["cancel", "delete"]], ids=" and ".join)
+def test_to_cancel_and_ask_again_does_not_make_room_for_more_processes(library, buttons):
     library.more = {"EXPORT_MAX_RUNNING": "2", "EXPORT_LEASE": "60"}
     with library.site() as site, library.reader(site) as reader:
         answers = []
@@ -106,8 +107,11 @@ def test_to_cancel_and_ask_again_does_not_make_room_for_more_processes(library):
             answer = reader.post("/exports/", published_to=f"{year}-12-31")
             answers.append(answer.status_code)
             if answer.status_code == 302:
-                reader.post(answer.headers["Location"] + "cancel/")
+                for button in buttons:
+                    last = reader.post(f"{answer.headers['Location']}{button}/")
         assert answers.count(503) >= 2
+        if "delete" in buttons:
+            assert last.status_code == 409 and "delete it in a minute" in last.text
 
 
 def test_a_space_more_is_the_same_request(library):

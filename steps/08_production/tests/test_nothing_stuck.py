@@ -133,3 +133,12 @@ def test_a_mail_that_was_never_begun_is_sent_and_one_that_was_is_not_sent_twice(
 
 
 # --8<-- [end:mail]
+def test_who_has_no_address_is_asked_about_once_and_gets_no_old_mails_with_a_new_one(library):
+    library.more = {"EXPORT_LEASE": "60"}
+    (export_id,) = library.new_exports()
+    library.change("UPDATE exports_export SET state = 'failed', error = 'x', finished_at = '2026-01-01 12:00:00'")
+    for address in ("", "reader@example.com"):
+        library.change("UPDATE auth_user SET email = ? WHERE username = 'reader'", address)
+        assert library.manage("reap_exports").stdout == ""
+    row = library.row(export_id)
+    assert (row["mail_sent_at"], row["mail_error"]) == (None, "There was no address.")

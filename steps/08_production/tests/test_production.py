@@ -130,6 +130,19 @@ def test_systemd_takes_the_shipped_units(tmp_path):
     assert "sometimes" in checked.stderr
 
 
+def test_what_the_timers_call_are_commands_of_this_step(library):
+    calls = [
+        line.partition("manage.py ")[2].split()
+        for unit in ("library-reap.service", "library-prune.service")
+        for line in (DEPLOY / unit).read_text().splitlines()
+        if line.startswith("ExecStart=")
+    ]
+    assert len(calls) == 3
+    for call in calls:
+        done = library.manage(*call)
+        assert done.returncode == 0, done.stderr
+
+
 def test_nginx_takes_the_shipped_configuration_and_serves_the_site_over_https(library, tmp_path):
     certificate, key = tmp_path / "fullchain.pem", tmp_path / "privkey.pem"
     subject = ["-subj", "/CN=books.example.com", "-days", "2", "-out", certificate, "-keyout", key]

@@ -1,16 +1,17 @@
 """For a timer, once a day: files that were kept for long enough, and what dead processes left behind."""
 
+import re
 import time
-from contextlib import suppress
-from pathlib import PurePath
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from exports.models import Export, export_storage
+from exports.retry import of_storage
 
 OLD = 24 * 60 * 60  # seconds; nothing that is at work is as old
+STORED_AS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-\d+\.csv")  # Export.stored_as
 
 
 class Command(BaseCommand):
@@ -29,12 +30,15 @@ class Command(BaseCommand):
         """In the storage: of a process that died between handing over and noting it."""
         storage, deleted = export_storage(), 0
         known = set(Export.objects.exclude(file="").values_list("file", flat=True))
-        for name in set(files(storage)) - known:
-            with suppress(FileNotFoundError):  # its owner was faster
+        for name in filter(STORED_AS.fullmatch, set(files(storage)) - known):
+            try:
                 age = timezone.now() - storage.get_modified_time(name)
-                if PurePath(name).suffix == ".csv" and age.total_seconds() > OLD:
+                if age.total_seconds() > OLD:
                     storage.delete(name)
                     deleted += 1
+            except Exception as error:
+                if not of_storage(error):  # its owner was faster, or it goes tomorrow
+                    raise
         return deleted
 
     def delete_old_files(self, folder, seconds):

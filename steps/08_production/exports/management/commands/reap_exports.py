@@ -16,6 +16,7 @@ class Command(BaseCommand):
     def handle(self, *, verbosity, **options):
         dead = Export.objects.reap()
         perhaps = Export.objects.mailed_perhaps().update(mail_error="It is not known whether the mail was sent.")
+        Export.objects.unmailed().filter(owner__email="").update(mail_error="There was no address.")
         mails = 0
         for export in Export.objects.unmailed():
             with about(export), suppress(Again):  # in a minute
