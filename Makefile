@@ -10,7 +10,7 @@ TIMEOUT ?= 0
 
 BIN = $(VENV)/bin
 
-.PHONY: demo test test-setup docs bench faults lint constraints
+.PHONY: demo test test-setup docs bench faults load lint constraints
 
 demo: $(VENV)/with-demo
 	@$(BIN)/tutorial demo $(STEP) --books $(BOOKS) --port $(PORT) --timeout $(TIMEOUT)
@@ -29,7 +29,10 @@ bench: $(VENV)/with-test
 	$(BIN)/python steps/07_django_tasks/manage.py compare_runners -o benchmarks/results/compare_runners.json
 
 faults: $(VENV)/with-test
-	$(BIN)/python benchmarks/faults.py
+	$(BIN)/python benchmarks/faults.py faults
+
+load: $(VENV)/with-test
+	$(BIN)/python benchmarks/faults.py load input
 
 lint: $(VENV)/with-dev
 	$(BIN)/ruff format --check

@@ -200,10 +200,10 @@ def test_the_page_that_compares_says_what_was_measured():
 def figures_of_the_faults():
     """What docs/reliability.md says of what was measured."""
     measured = json.loads((ROOT / "benchmarks" / "results" / "faults.json").read_text("utf-8"))
-    load = {(each["load"], each.get("runner")): each for each in measured["load"]}
+    load = {(each["load"], each.get("runner")): each for each in measured["load"]["runs"]}
     queue, spawn, memory = load["exports", "database"], load["exports", "spawn"], load["memory", None]["bytes"]
     return {
-        "faults": faults(measured["cells"]),
+        "faults": faults(measured["faults"]["cells"]),
         "visits": visits(load["visitors", None]),
         "visitors": str(load["visitors", None]["visitors"]),
         "wrong": str(sum(load["visitors", None][when]["wrong"] for when in ("idle", "busy"))),
@@ -214,7 +214,8 @@ def figures_of_the_faults():
         "spawned": f"{spawn['accepted']:,}",
         "refused": f"{spawn['refused']:,}",
         "machine": measured["machine"],
-        **{key: f"{measured[key]:,}" for key in ("hit", "mails", "done", "failed", "lost", "cases", "seconds")},
+        "cases": f"{measured['input']['cases']:,}",
+        **{key: f"{measured['faults'][key]:,}" for key in ("hit", "mails", "done", "failed", "lost", "seconds")},
     }
 
 
@@ -244,7 +245,7 @@ def test_the_page_of_what_can_go_wrong_says_what_was_measured():
         "{visits}",
         "{hit} exports were hit in mid-export, and {mails} more in their mail. {done} became right files, {failed} "
         "ended with a reason, **{lost} were lost.**",
-        "{seconds} seconds ({machine})",
+        "It took {seconds} seconds ({machine})",
         "{visitors} visitors",
         "{wrong} of them got anything else than a page",
         "{memory} after {requests}",

@@ -1,4 +1,4 @@
-"""Whatever a visitor sends, the answer is a page and never a 500. `make faults` sends more of it."""
+"""Whatever a visitor sends, the answer is a page and never a 500. `make load` sends more of it."""
 
 import os
 

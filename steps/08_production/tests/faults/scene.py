@@ -149,7 +149,7 @@ class Scene:
             assert row["mail_sent_at"] or row["mail_error"]
         names = {row["file"] for row in rows if row["state"] == "done"}
         assert self.stored() == names
-        return collections.Counter(row["state"] for row in rows)
+        return collections.Counter(row["state"] for row in rows if row["id"] in self.asked)
 
     # --8<-- [end:settle]
     def read(self, name):
@@ -170,7 +170,7 @@ def kill(process):
 
 
 def note(path, **result):
-    """Add a line to the results of `make faults`."""
+    """Add a line to the results of benchmarks/faults.py."""
     if path:
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(json.dumps({"at": round(time.time()), **result}) + "\n")

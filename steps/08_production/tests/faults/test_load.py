@@ -1,4 +1,4 @@
-"""Many visitors, and many exports at once. `make faults` runs the long form of it."""
+"""Many visitors, and many exports at once. `make load` runs the long form of it."""
 
 import json
 import os
