@@ -16,10 +16,10 @@ import psycopg
 
 from tests.db_workers import db_worker
 from tests.exporting import Library
-from tests.servers import free_port, smtp, wait_for
+from tests.servers import STEP, free_port, smtp, wait_for
 from tests.workers import worker
 
-LEASE, START, VISIBILITY = 2, 8, 3  # seconds
+LEASE, START, VISIBILITY, REAP_EVERY = 2, 8, 3, 5  # seconds
 RUNNERS = ("spawn", "database", "files", "redis", "rabbitmq")
 
 
@@ -38,7 +38,7 @@ class Scene:
 
     # --8<-- [start:scene]
     def __enter__(self):
-        assert self.library.manage("reap_exports", "--help").returncode == 0
+        assert (STEP / "exports/management/commands/reap_exports.py").exists()
         self.stack, self.workers, self.wanted = ExitStack(), [], {}
         self.library.more |= {
             "EXPORT_RUNNER": {"spawn": "spawn", "database": "database"}.get(self.runner, "celery"),
@@ -120,11 +120,11 @@ class Scene:
     # --8<-- [start:settle]
     def settle(self):
         """Do what the timer does until each export has ended and its owner is told, or can read that he is not."""
-        reaped_at = 0
+        reaped_at = time.monotonic()
 
         def all_ended():
             nonlocal reaped_at
-            if time.monotonic() - reaped_at > LEASE:
+            if time.monotonic() - reaped_at > REAP_EVERY:
                 reaped = self.library.manage("reap_exports")
                 assert reaped.returncode == 0, reaped.stderr
                 reaped_at = time.monotonic()
