@@ -5,7 +5,6 @@
 
 import asyncio
 import os
-import shutil
 import signal
 import sqlite3
 import threading
@@ -85,13 +84,15 @@ def disk_is_full(scene):
 
 
 def folder_is_gone(scene):
-    """The folder of the exports is no folder any more."""
+    """The folder of the exports is away, as a disk that is not mounted, and comes back."""
     scene.in_mid_export()
     folder = scene.library.folder / "data" / "exports"
-    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(exist_ok=True)
+    away = folder.rename(folder.with_name("away"))
     folder.write_text("a file where the folder of exports should be")
     wait_for(lambda: any(row["attempt"] > 1 or row["finished_at"] for row in scene.rows()), "it to be noticed")
     folder.unlink()
+    away.rename(folder)
 
 
 def clock_is_set_back(scene):
@@ -126,11 +127,15 @@ def broker_is_restarted(scene):
 
 
 def storage_is_away(scene):
-    """S3 ends before the files are handed over, and comes back with an empty bucket."""
+    """S3 ends before the files are handed over, and comes back with what it had."""
     scene.in_mid_export()
-    scene.servers["storage"].stop()
+    with scene.halted():  # this S3 has its files in memory: who is faster must not lose his by that
+        kept = {name: scene.read(name) for name in scene.stored()}
+        scene.servers["storage"].stop()
     wait_for(lambda: any(row["attempt"] > 1 or row["finished_at"] for row in scene.rows()), "it to be noticed", 90)
     scene.servers["storage"].start()
+    for name, content in kept.items():
+        scene.bucket.put_object(Bucket="exports", Key=name, Body=content)
 
 
 def nothing_else(scene):
