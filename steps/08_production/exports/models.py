@@ -145,10 +145,6 @@ class Export(models.Model):
         return f"{self.pk}-{self.attempt}.csv"
 
     @property
-    def is_active(self):
-        return self.state in ACTIVE
-
-    @property
     def is_settled(self):
         """Nothing more will change: it has ended, and its mail is sent, or cannot be."""
         return self.finished_at and (self.mail_sent_at or self.mail_error or not self.has_mail)
