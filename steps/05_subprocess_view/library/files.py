@@ -91,7 +91,8 @@ def drop(stream):
 def compressed(file, how, name):
     """`file` for what is to be compressed on its way there. `name` is what unpacking will give."""
     if how == "gzip":
-        with gzip.GzipFile(name, "wb", fileobj=file) as packed:
+        # 6 is what the program gzip takes. Python's 9 needs a third more time, and saves not one per cent.
+        with gzip.GzipFile(name, "wb", compresslevel=6, fileobj=file) as packed:
             yield packed
     elif how == "zip":
         member = ZipInfo(name, time.localtime()[:6])

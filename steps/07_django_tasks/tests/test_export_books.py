@@ -161,7 +161,7 @@ def test_a_bad_value_is_one_clear_line_and_no_file(folder, arguments, said):
 
 def test_a_way_to_compress_that_it_does_not_know_is_refused_from_python_too(folder):
     export(output="good.csv", compress=None)
-    with pytest.raises(CommandError, match="'bz2' is neither zip nor gzip"):
+    with pytest.raises(CommandError, match="'bz2' is none of zip, gzip"):
         export(output="books.csv.bz2", compress="bz2")
     assert [path.name for path in folder.iterdir()] == ["good.csv"]
 

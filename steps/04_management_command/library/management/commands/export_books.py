@@ -48,7 +48,7 @@ class Command(BaseCommand):
     def handle(self, *, output, force, compress, raw, bom, verbosity, **options):
         started = time.monotonic()
         if compress not in SUFFIX:  # which `call_command` does not check
-            raise CommandError(f"--compress: {compress!r} is neither zip nor gzip.")
+            raise CommandError(f"--compress: {compress!r} is none of {', '.join(filter(None, SUFFIX))}.")
         if output is not None and (not output or str(output).endswith("/")):
             raise CommandError("-o: the name of a file is needed, or - for standard output.")
         books = filtered_books(options)
