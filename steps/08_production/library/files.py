@@ -8,6 +8,8 @@ import shutil
 import signal
 import threading
 import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
@@ -91,18 +93,56 @@ def drop(stream):
 def compressed(file, how, name):
     """`file` for what is to be compressed on its way there. `name` is what unpacking will give."""
     if how == "gzip":
-        with gzip.GzipFile(name, "wb", fileobj=file) as packed:
-            yield packed
+        # 6 is what the program gzip takes. Python's 9 needs a third more time, and saves not one per cent.
+        with gzip.GzipFile(name, "wb", compresslevel=6, fileobj=file) as packed, InAThread(packed) as written:
+            yield written
     elif how == "zip":
         member = ZipInfo(name, time.localtime()[:6])
         member.compress_type = ZIP_DEFLATED
         with ZipFile(file, "w") as archive, archive.open(member, "w", force_zip64=True) as packed:
+            with InAThread(packed) as written:
+                yield written
+    elif how == "zstd":
+        import zstandard  # an extra, and only here
+
+        # threads=1: one beside ours.
+        with zstandard.ZstdCompressor(threads=1).stream_writer(file, closefd=False) as packed:
             yield packed
     else:
         yield file
 
 
 # --8<-- [end:compressed]
+# --8<-- [start:thread]
+class InAThread:
+    """A file whose writes wait for a thread, so that the next books are read while these are compressed.
+
+    It is worth the thread because zlib does its work without Python's lock. An error of a write comes with
+    a later one, or at the end.
+    """
+
+    AHEAD = 16  # pieces that wait at most
+
+    def __init__(self, file):
+        self.file, self.thread, self.waiting = file, ThreadPoolExecutor(1), deque()
+
+    def write(self, data):
+        if len(self.waiting) == self.AHEAD:
+            self.waiting.popleft().result()
+        self.waiting.append(self.thread.submit(self.file.write, data))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        try:
+            while self.waiting and not error:
+                self.waiting.popleft().result()
+        finally:
+            self.thread.shutdown(cancel_futures=True)
+
+
+# --8<-- [end:thread]
 # --8<-- [start:stops]
 @contextmanager
 def stops_like_ctrl_c():

@@ -3,6 +3,7 @@
 import sys
 import time
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError, DjangoHelpFormatter
@@ -13,6 +14,7 @@ from library.book_csv import csv_name, write_csv
 from library.files import StandardOutput, compressed, drop, stops_like_ctrl_c, whole_file
 from library.filters import BookFilter
 from library.models import Book, Genre
+from library.native import native_chunks, why_not_native
 
 EXAMPLES = """
 examples:
@@ -22,7 +24,8 @@ examples:
   manage.py export_books --q=-ing -o ing.csv                with = for a text that begins with -
   manage.py export_books -o - | head -3                     a look at the first books
 """
-SUFFIX = {None: "", "zip": ".zip", "gzip": ".gz"}
+SUFFIX = {None: "", "zip": ".zip", "gzip": ".gz", "zstd": ".zst"}
+ENGINES = ["auto", "orm", "native"]
 
 
 # --8<-- [start:command]
@@ -41,30 +44,47 @@ class Command(BaseCommand):
         file = parser.add_argument_group("the file")
         file.add_argument("-o", "--output", metavar="FILE", help="its name, or - for standard output")
         file.add_argument("--force", action="store_true", help="replace FILE if it exists")
-        file.add_argument("--compress", choices=["zip", "gzip"], help="compress it while it is written")
+        file.add_argument("--compress", choices=["zip", "gzip", "zstd"], help="compress it while it is written")
         file.add_argument("--raw", action="store_true", help="leave texts that a spreadsheet would run as formulas")
         file.add_argument("--bom", action="store_true", help="begin with a byte order mark, for Excel")
+        how = "who reads: the ORM, or the database's own bulk reader (default: auto, native where it can)"
+        file.add_argument("--engine", choices=ENGINES, default="auto", help=how)
 
-    def handle(self, *, output, force, compress, raw, bom, verbosity, **options):
+    def handle(self, *, output, force, compress, raw, bom, engine, verbosity, **options):
         started = time.monotonic()
         if compress not in SUFFIX:  # which `call_command` does not check
-            raise CommandError(f"--compress: {compress!r} is neither zip nor gzip.")
+            raise CommandError(f"--compress: {compress!r} is none of {', '.join(filter(None, SUFFIX))}.")
+        if compress == "zstd" and not find_spec("zstandard"):
+            raise CommandError("--compress zstd needs what `pip install zstandard` brings.")
         if output is not None and (not output or str(output).endswith("/")):
             raise CommandError("-o: the name of a file is needed, or - for standard output.")
         books = filtered_books(options)
         name = str(output or csv_name() + SUFFIX[compress])
+        reader = self.reader(engine, books, name, verbosity)
         with (
             stops_like_ctrl_c(),
             clear_errors("standard output" if name == "-" else name),
             self.target(name, force, compress) as file,
         ):
             with progress_bar(books, verbosity) as bar, compressed(file, compress, csv_name()) as csv_file:
-                rows = write_csv(books, csv_file, raw, bom, progress=lambda done: bar.update(done - bar.n))
+                rows = write_csv(books, csv_file, raw, bom, lambda done: bar.update(done - bar.n), reader)
             size = file.tell()
         if verbosity > 0:
             place = "" if name == "-" else f" to {name}"
             seconds = time.monotonic() - started
             self.say(f"Wrote {rows:,} books, {size:,} bytes, in {seconds:.1f} s{place}.", name)
+
+    def reader(self, engine, books, name, verbosity):
+        """What yields the pieces of the file, where it is not the ORM."""
+        if engine not in ENGINES:
+            raise CommandError(f"--engine: {engine!r} is none of {', '.join(ENGINES)}.")
+        reason = why_not_native(books)
+        if engine == "native" and reason:
+            raise CommandError(f"--engine native: {reason}.")
+        native = engine != "orm" and not reason
+        if verbosity > 1:
+            self.say(f"Engine: {'native' if native else 'orm'}{f' ({reason})' if reason else ''}.", name)
+        return native_chunks if native else None
 
     def say(self, text, name):
         stream = self.stderr if name == "-" else self.stdout

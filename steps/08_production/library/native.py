@@ -1,0 +1,93 @@
+"""The same bytes by the way on which the database gives rows away: `export_books --engine native`.
+
+It is the same query, and so the same lines; what changes is how they come. The ORM makes a Python object
+of each. PostgreSQL's COPY sends them while it reads on. SQLite's Arrow driver lays some thousand of them
+into one piece of memory, end to end, and that goes to the file as it is.
+"""
+
+from importlib.util import find_spec
+from itertools import chain, islice
+from pathlib import Path
+
+from django.db import DatabaseError, connections
+from django.db.backends.sqlite3.base import SQLiteCursorWrapper
+
+from library.book_csv import BATCH, BOM, HEADER, book_lines
+
+PACKAGES = ["adbc-driver-sqlite", "nanoarrow"]  # for SQLite
+PGCOPY = 19  # bytes before the first row: see "Binary Format" in PostgreSQL's documentation of COPY
+PREFIX = 6  # bytes before each line: how many columns the row has, and how long the line is
+
+
+# --8<-- [start:native]
+def why_not_native(queryset):
+    """What keeps the native engine from reading these books, in words; None if nothing does."""
+    connection = connections[queryset.db]
+    if connection.vendor == "postgresql":
+        return None
+    if connection.vendor != "sqlite":
+        return f"there is none for {connection.display_name}"
+    if not all(find_spec(name.replace("-", "_")) for name in PACKAGES):
+        return f"for SQLite it needs what `pip install {' '.join(PACKAGES)}` brings"
+    if connection.in_atomic_block or connection.is_in_memory_db():
+        return "on SQLite it has a connection of its own, which would not see these books"
+    return None
+
+
+def native_chunks(queryset, raw, bom):
+    """Like `counted_chunks` of book_csv: the pieces of the file, each with its number of books."""
+    yield f"{BOM if bom else ''}{HEADER}\r\n".encode(), 0
+    connection = connections[queryset.db]
+    sql, parameters = book_lines(queryset, raw).query.get_compiler(connection=connection).as_sql()
+    read = by_copy if connection.vendor == "postgresql" else by_arrow
+    yield from read(connection, sql, parameters)
+
+
+def by_copy(connection, sql, parameters):
+    # In binary, since in COPY's other formats our lines would be escaped once more.
+    statement = f"COPY ({sql}) TO STDOUT (FORMAT BINARY)"
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement, parameters) as copy:
+        rows = iter(copy)
+        rows = chain([next(rows)[PGCOPY:]], rows)
+        lines = filter(None, (row[PREFIX:] for row in rows))  # the last one has none: it is the mark of the end
+        while batch := list(islice(lines, BATCH)):
+            yield b"".join(batch), len(batch)
+
+
+def by_arrow(connection, sql, parameters):
+    import adbc_driver_sqlite
+    import nanoarrow
+    from adbc_driver_manager import AdbcConnection, AdbcStatement, Error
+
+    address = Path(connection.settings_dict["NAME"]).absolute().as_uri() + "?mode=ro"
+    try:
+        with (
+            adbc_driver_sqlite.connect(address) as database,
+            AdbcConnection(database) as link,
+            AdbcStatement(link) as statement,
+        ):
+            statement.set_options(**{"adbc.sqlite.query.batch_rows": str(BATCH)})
+            statement.set_sql_query(SQLiteCursorWrapper.convert_query(None, sql))
+            statement.bind(arrow_row(parameters))
+            stream, _ = statement.execute_query()
+            for batch in nanoarrow.c_array_stream(stream):
+                lines = batch.child(0).view()
+                starts, text = lines.buffer(1), memoryview(lines.buffer(2))
+                yield text[starts[0] : starts[len(batch)]], len(batch)
+    except (Error, RuntimeError) as error:  # of the driver, and of nanoarrow
+        raise DatabaseError(str(error)) from error
+
+
+def arrow_row(values):
+    """The parameters of a query, texts and whole numbers, as one row of Arrow's."""
+    import nanoarrow
+
+    columns = [
+        nanoarrow.c_array([value], nanoarrow.string() if isinstance(value, str) else nanoarrow.int64())
+        for value in values
+    ]
+    schema = nanoarrow.struct({str(place): column.schema for place, column in enumerate(columns)})
+    return nanoarrow.c_array_from_buffers(schema, 1, [None], children=columns)
+
+
+# --8<-- [end:native]

@@ -1,0 +1,112 @@
+"""`export_books --engine native`: the same bytes as the ORM's, by the database's own way."""
+
+import subprocess
+import sys
+
+import psutil
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.servers import STEP, environment, manage, peak_memory
+
+FILTERS = [[], ["--q=zebra"], ["--q=%"], ["--genre=novel", "--published-from=2001-01-01"], ["--raw"], ["--bom"]]
+
+
+def export(database, engine, *arguments):
+    """The file, and what the command says of its engine."""
+    done = manage(database, "export_books", "-o", "-", "-v2", f"--engine={engine}", *arguments, text=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr.decode().splitlines()[0]
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("arguments", FILTERS, ids=lambda arguments: " ".join(arguments) or "all")
+def test_on_sqlite_it_gives_the_same_bytes(database, arguments):
+    by_orm, said = export(database, "orm", *arguments)
+    assert said == "Engine: orm."
+    assert export(database, "native", *arguments) == (by_orm, "Engine: native.")
+
+
+@pytest.mark.services
+def test_on_postgresql_it_gives_the_same_bytes(postgres_library):
+    for arguments in FILTERS:
+        by_orm, said = export(postgres_library.database, "orm", *arguments)
+        assert said == "Engine: orm."
+        assert export(postgres_library.database, "native", *arguments) == (by_orm, "Engine: native.")
+
+
+@pytest.mark.server
+def test_auto_takes_it(database):
+    assert export(database, "auto") == export(database, "native")
+
+
+@pytest.mark.server
+def test_its_memory_does_not_grow_with_the_table(database, large_database):
+    few, many = (native_peak(each) for each in (database, large_database))
+    assert many / few < 1.1
+
+
+def native_peak(database):
+    command = [sys.executable, STEP / "manage.py", "export_books", "--engine=native", "-o", "-"]
+    options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment(database)}
+    with subprocess.Popen(command, **options) as process:
+        with peak_memory(psutil.Process(process.pid)) as peak:
+            assert process.wait() == 0
+    return peak[0]
+
+
+@pytest.mark.server
+def test_a_database_that_fails_is_one_line(tmp_path):
+    done = manage(tmp_path / "new.sqlite3", "export_books", "--engine=native", "-o", tmp_path / "books.csv")
+    assert done.returncode == 1 and not (tmp_path / "books.csv").exists()
+    assert done.stderr.startswith(f"CommandError: {tmp_path / 'books.csv'} was not written. The database says: ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.django_db
+def test_where_it_cannot_read_it_says_why_and_auto_takes_the_orm(tmp_path, capsys):
+    """In a test of Django's the books are in memory, in a transaction that nobody else sees."""
+    reason = "on SQLite it has a connection of its own, which would not see these books"
+    call_command("export_books", "-o", tmp_path / "books.csv", "-v2")
+    assert capsys.readouterr().out.startswith(f"Engine: orm ({reason}).\nWrote 0 books")
+    with pytest.raises(CommandError, match=f"--engine native: {reason}"):
+        call_command("export_books", "-o", tmp_path / "other.csv", "--engine=native")
+    with pytest.raises(CommandError, match="--engine: 'turbo' is none of auto, orm, native"):
+        call_command("export_books", "-o", tmp_path / "other.csv", engine="turbo")
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("missing", ["adbc_driver_sqlite", "nanoarrow"])
+def test_without_its_packages_it_names_them(database, missing, tmp_path):
+    hidden = f"import sys; sys.modules['{missing}'] = None"
+    (tmp_path / "sitecustomize.py").write_text(hidden)
+    variables = {"PYTHONPATH": str(tmp_path)}
+    target = tmp_path / "books.csv"
+    asked = manage(database, "export_books", "--engine=native", "-o", target, variables=variables)
+    assert asked.returncode == 1
+    assert asked.stderr == (
+        "CommandError: --engine native: for SQLite it needs what `pip install adbc-driver-sqlite nanoarrow` brings.\n"
+    )
+    taken = manage(database, "export_books", "-v2", "-o", target, variables=variables)
+    assert taken.returncode == 0 and taken.stdout.startswith("Engine: orm (for SQLite it needs")
+
+
+@pytest.mark.server
+def test_zstd_unpacks_to_the_same_bytes(database, tmp_path):
+    import zstandard
+
+    plain, _ = export(database, "auto")
+    done = manage(database, "export_books", "--compress=zstd", "-o", tmp_path / "books.csv.zst")
+    assert done.returncode == 0, done.stderr
+    with zstandard.open(tmp_path / "books.csv.zst") as file:
+        assert file.read() == plain
+
+
+@pytest.mark.server
+def test_zstd_without_its_package_is_one_line(database, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['zstandard'] = None")
+    variables = {"PYTHONPATH": str(tmp_path)}
+    done = manage(database, "export_books", "--compress=zstd", "-o", tmp_path / "books.csv.zst", variables=variables)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "CommandError: --compress zstd needs what `pip install zstandard` brings.\n"
+    assert not (tmp_path / "books.csv.zst").exists()
