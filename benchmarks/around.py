@@ -1,0 +1,144 @@
+"""What is around the rows: seeding, the start of the spawned command, whole commands, and the list page."""
+
+import statistics
+import sys
+import time
+
+from rich.table import Table
+
+from measure import run, summary
+
+ONE_BY_ONE = """
+import time
+from library.factories import BookFactory
+BookFactory.reset_sequence(90_000_000)  # far from the numbers of seed_books
+started = time.perf_counter()
+for _ in range(500):
+    BookFactory.create()
+print(500 / (time.perf_counter() - started))
+"""
+EXPORT = """
+from django.contrib.auth.models import User
+from exports.models import Export
+reader, _ = User.objects.get_or_create(username="bench", email="bench@example.com")
+print(Export.objects.create(owner=reader, filters={"q": "no such book"}).pk)
+"""
+# A command that does nothing, in a project that has nothing but it.
+NOOP = {
+    "manage.py": """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
+from django.core.management import execute_from_command_line
+execute_from_command_line(sys.argv)
+""",
+    "settings.py": "INSTALLED_APPS = ['bare']\n",
+    "bare/__init__.py": "",
+    "bare/management/__init__.py": "",
+    "bare/management/commands/__init__.py": "",
+    "bare/management/commands/noop.py": """
+from django.core.management.base import BaseCommand
+
+class Command(BaseCommand):
+    requires_system_checks = []
+
+    def handle(self, **options):
+        pass
+""",
+}
+STARTS = 10
+COMMANDS = {
+    "step 04": ("04", []),
+    "step 08": ("08", []),
+    "step 07, zip": ("07", ["--compress=zip"]),
+    "step 08, zip": ("08", ["--compress=zip"]),
+    "step 07, gzip": ("07", ["--compress=gzip"]),
+    "step 08, gzip": ("08", ["--compress=gzip"]),
+    "step 08, zstd": ("08", ["--compress=zstd"]),
+}
+PAGES = ["/books/", "/books/?genre=novel", "/books/?q=garden", "/books/?q=no+such+book"]
+
+
+def measure(house, rounds):
+    return {
+        "books": house.books,
+        "seeding": seeding(house),
+        "starts": starts(house),
+        "commands": commands(house, rounds),
+        "pages": pages(house),
+    }
+
+
+def seeding(house):
+    """Books per second: the last books of the seeding, and the factory's create() one by one."""
+    one_by_one = float(house.manage("sqlite", "shell", "--verbosity=0", "-c", ONE_BY_ONE)[0])
+    speeds = {name: house.seeded["books"] / house.seeded[name]["seconds"] for name in house.databases}
+    return {"books": house.seeded["books"], "seed_books": speeds, "create": one_by_one}
+
+
+def starts(house):
+    """Seconds of a command that does nothing, and of run_export with an export that is over, in turns."""
+    bare = house.folder / "bare"
+    for name, text in NOOP.items():
+        (bare / name).parent.mkdir(parents=True, exist_ok=True)
+        (bare / name).write_text(text)
+    for name in ("__init__", "noop"):  # the same in the project, with all its apps
+        commands = house.steps["08"] / "exports" / "management" / "commands"
+        commands.joinpath(f"{name}.py").write_text(NOOP[f"bare/management/commands/{name}.py"])
+    export = house.manage("sqlite", "shell", "--verbosity=0", "-c", EXPORT)[0].decode().strip()
+    house.manage("sqlite", "run_export", export)
+    environment = {**house.environment("sqlite"), "PYTHONDONTWRITEBYTECODE": ""}
+    ways = {
+        "bare no-op": (bare, ["noop"]),
+        "no-op in step 08": (house.steps["08"], ["noop"]),
+        "run_export in step 08": (house.steps["08"], ["run_export", export]),
+    }
+    runs = {name: [] for name in ways}
+    for _ in range(STARTS + 1):
+        for name, (folder, arguments) in ways.items():
+            runs[name].append(run([sys.executable, "manage.py", *arguments], cwd=folder, env=environment)[1])
+    return {name: summary(each[1:]) for name, each in runs.items()}  # the first one compiled the modules
+
+
+def commands(house, rounds):
+    """export_books as a whole, its start included."""
+    runs = {name: [] for name in COMMANDS}
+    for _ in range(rounds):
+        for name, (step, options) in COMMANDS.items():
+            file = house.folder / "packed"
+            run_ = house.manage("sqlite", "export_books", "--verbosity=0", "-o", file, *options, step=step)[1]
+            runs[name].append({**run_, "bytes": file.stat().st_size})
+            file.unlink()
+    return {name: summary(each) for name, each in runs.items()}
+
+
+def pages(house):
+    """Seconds to the whole list page, through gunicorn."""
+    with house.gunicorn("08", "sqlite") as site:
+        return {path: page(site, path) for path in PAGES}
+
+
+def page(site, path):
+    taken = []
+    for _ in range(6):
+        started = time.perf_counter()
+        status, _ = site.get(path)
+        taken.append(time.perf_counter() - started)
+        if status != 200:
+            sys.exit(f"{path} is a {status}.")
+    return statistics.median(taken[1:])
+
+
+def show(console, around):
+    seeding = around["seeding"]
+    table = Table("", "", title="Around the rows")
+    for name, speed in seeding["seed_books"].items():
+        ratio = speed / seeding["create"]
+        table.add_row(f"seed_books, {name}", f"{speed:,.0f} books/s, {ratio:.0f} times create()")
+    for name, each in around["starts"].items():
+        ratio = each["seconds"] / around["starts"]["bare no-op"]["seconds"]
+        table.add_row(name, f"{each['seconds'] * 1000:.0f} ms, {ratio:.2f} times the bare one")
+    for name, each in around["commands"].items():
+        table.add_row(f"export_books, {name}", f"{each['seconds']:.2f} s, {each['bytes'] / 1e6:.1f} MB")
+    for path, seconds in around["pages"].items():
+        table.add_row(path, f"{seconds * 1000:.0f} ms")
+    console.print(table)
