@@ -25,7 +25,7 @@ docs: $(VENV)/with-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:$(DOCS_PORT)
 
 bench: $(VENV)/with-test
-	$(BIN)/python benchmarks/streaming.py
+	$(BIN)/tutorial bench
 	$(BIN)/python steps/07_django_tasks/manage.py compare_runners -o benchmarks/results/compare_runners.json
 
 faults: $(VENV)/with-test

@@ -75,6 +75,7 @@ OURS = {"lines", "native"}
 STREAM = "03 /books/download/?raw=1"
 WAYS = [
     *[Way(name, "file", "sqlite", name, fast=name in OURS, ours=name in OURS) for name in LADDER],
+    *[Way("pipes", "file", database, "pipes", ours=True) for database in ("sqlite", "postgresql")],
     Way("import_export", "file", "sqlite", "import_export"),
     Way("in_memory", "file", "sqlite", "in_memory"),
     Way("pyarrow", "file", "sqlite", "pyarrow_csv"),

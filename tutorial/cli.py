@@ -39,6 +39,27 @@ def demo(
 
 
 @app.command()
+def bench(
+    books: Annotated[list[int], typer.Option(min=2_000, max=99_999_999, help="Of how many books; may be repeated.")] = (
+        1_000_000,
+    ),
+    rounds: Annotated[int, typer.Option(min=1, help="How often each way runs; what is slow runs once.")] = 3,
+    only: Annotated[str, typer.Option(help="Only ways with this in their names, like native; nothing is kept.")] = "",
+):
+    """Measure all ways from the table to the reader, in turns, on the same rows: ours, and those of others.
+
+    A million books take some ten minutes. The figures go to benchmarks/results/speed.json, and from there
+    into the plots of the site. PostgreSQL is started for it, if it is installed.
+    """
+    sizes = [str(count) for count in books]
+    command = [sys.executable, "benchmarks/speed.py", "--books", *sizes, f"--rounds={rounds}", f"--only={only}"]
+    done = subprocess.run(command, cwd=ROOT)
+    if done.returncode == 0 and not only:
+        done = subprocess.run([sys.executable, "benchmarks/plots.py"], cwd=ROOT)
+    sys.exit(done.returncode)
+
+
+@app.command()
 def carry(
     step: Annotated[str, typer.Argument(help="The step you have edited: 02, 2 or 02_httpresponse.")],
     root: Annotated[Path, typer.Option(help="The repository.", show_default="this one")] = ROOT,

@@ -3,6 +3,12 @@
 ```stepdiff
 02_httpresponse 03_streaming library/views.py
 ```
+
+Or what one file of the repository has that another has not:
+
+```stepdiff
+benchmarks/ladder/howto.py benchmarks/ladder/columns.py
+```
 """
 
 import difflib
@@ -21,20 +27,21 @@ MARKER = re.compile(r"^[ \t]*(#|<!--|\{#) --8<-- .*\n", re.MULTILINE)
 def fence(source, language, css_class, options, md, **kwargs):
     """Format the fence: a coloured diff of one file between two steps."""
     try:
-        before, after, name = source.split()
-        text = difference(before, after, name)
-    except (OSError, ValueError) as error:
+        text = difference(*source.split())
+    except (OSError, TypeError, ValueError) as error:
         # Any other exception would be swallowed, and the page would show the fence's own text.
         raise SuperFencesException(f"stepdiff {source!r}: {error}") from error
     return highlight(text, DiffLexer(), HtmlFormatter(wrapcode=True))
 
 
-def difference(before, after, name, root=ROOT):
+def difference(before, after, name=None, root=ROOT):
     """The diff, without the markers of sections and with a few lines around each change."""
-    old, new = (read(root / "steps" / step / name) for step in (before, after))
+    if name:
+        before, after = f"steps/{before}/{name}", f"steps/{after}/{name}"
+    old, new = read(root / before), read(root / after)
     if old == new:
-        raise ValueError(f"{name} is the same in {before} and {after}")
-    lines = difflib.unified_diff(old, new, f"{before}/{name}", f"{after}/{name}", n=3, lineterm="")
+        raise ValueError(f"{before} and {after} are the same")
+    lines = difflib.unified_diff(old, new, before.removeprefix("steps/"), after.removeprefix("steps/"), lineterm="")
     return "\n".join(lines)
 
 

@@ -5,6 +5,7 @@ import io
 
 import duckdb
 import pandas
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -65,6 +66,8 @@ def without_formula(text):
 def test_postgresql_and_sqlite_give_the_same_bytes(database, tmp_path):
     with postgresql() as url:
         make_database(url, books=20_000)
+        with psycopg.connect(url) as connection:  # a server may write dates in any way
+            connection.execute("ALTER ROLE library SET datestyle = 'German'")
         with (
             gunicorn(url, tmp_path / "postgresql.log") as on_postgresql,
             gunicorn(database, tmp_path / "sqlite.log") as on_sqlite,

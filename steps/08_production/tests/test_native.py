@@ -9,7 +9,14 @@ from django.core.management import CommandError, call_command
 
 from tests.servers import STEP, environment, manage, peak_memory
 
-FILTERS = [[], ["--q=zebra"], ["--q=%"], ["--genre=novel", "--published-from=2001-01-01"], ["--raw"], ["--bom"]]
+FILTERS = [
+    [],
+    ["--q=garden"],
+    ["--q=ü"],
+    ["--q=%"],
+    ["--genre=novel", "--published-from=2001-01-01"],
+    ["--raw", "--bom"],
+]
 
 
 def export(database, engine, *arguments):
@@ -19,6 +26,7 @@ def export(database, engine, *arguments):
     return done.stdout, done.stderr.decode().splitlines()[0]
 
 
+# --8<-- [start:same]
 @pytest.mark.server
 @pytest.mark.parametrize("arguments", FILTERS, ids=lambda arguments: " ".join(arguments) or "all")
 def test_on_sqlite_it_gives_the_same_bytes(database, arguments):
@@ -35,6 +43,7 @@ def test_on_postgresql_it_gives_the_same_bytes(postgres_library):
         assert export(postgres_library.database, "native", *arguments) == (by_orm, "Engine: native.")
 
 
+# --8<-- [end:same]
 @pytest.mark.server
 def test_auto_takes_it(database):
     assert export(database, "auto") == export(database, "native")
