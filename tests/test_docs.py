@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 from pymdownx.superfences import SuperFencesException
@@ -36,8 +37,16 @@ def test_the_site_builds_strictly_and_without_a_word(tmp_path):
 def site(doctored):
     """A copy of the site's sources, for a test to spoil."""
     shutil.copytree(DOCS, doctored / "docs")
+    shutil.copytree(ROOT / "benchmarks", doctored / "benchmarks")
+    (doctored / "tutorial").mkdir()
+    shutil.copy(ROOT / "tutorial" / "stepdiff.py", doctored / "tutorial")  # which is watched
     shutil.copy(ROOT / "mkdocs.yml", doctored)
     return doctored
+
+
+def test_a_copy_builds_as_well(site, tmp_path):
+    built = build(site, tmp_path / "site")
+    assert built.returncode == 0, built.stderr
 
 
 @pytest.mark.parametrize(
@@ -49,6 +58,7 @@ def site(doctored):
         '```python\n--8<-- "01_models/library/no_such_file.py"\n```',
         "```stepdiff\n01_models 02_httpresponse library/models.py\n```",
         "```stepdiff\n01_models 02_httpresponse no/such/file.py\n```",
+        "```stepdiff\nbenchmarks/ladder/howto.py benchmarks/ladder/nothing.py\n```",
     ],
 )
 def test_a_spoiled_page_fails_the_build(site, added, tmp_path):
@@ -197,7 +207,7 @@ def figures_of_the_speed():
     for name, key in (("howto", "howto, file"), ("native", "native, file"), ("shell", "shell, shell")):
         figures |= {f"rate_{name}": rate[f"{key}, sqlite"], f"ratep_{name}": rate[f"{key}, postgresql"]}
     rungs = list(RUNGS)
-    for before, rung in zip(rungs, rungs[1:], strict=False):
+    for before, rung in pairwise(rungs):
         gains = [
             f"{seconds[database(before)] / seconds[database(rung)]:.1f} times {where}"
             for database, where in ((sqlite, "on SQLite"), (postgresql, "on PostgreSQL"))

@@ -49,9 +49,8 @@ def by_copy(connection, sql, parameters):
     with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement, parameters) as copy:
         rows = iter(copy)
         rows = chain([next(rows)[PGCOPY:]], rows)
-        lines = filter(None, (row[PREFIX:] for row in rows))  # the last one has none: it is the mark of the end
-        while batch := list(islice(lines, BATCH)):
-            yield b"".join(batch), len(batch)
+        while lines := [row[PREFIX:] for row in islice(rows, BATCH)]:
+            yield b"".join(lines), sum(map(bool, lines))  # the last row is the mark of the end, without a line
 
 
 def by_arrow(connection, sql, parameters):
@@ -67,7 +66,7 @@ def by_arrow(connection, sql, parameters):
             AdbcStatement(link) as statement,
         ):
             statement.set_options(**{"adbc.sqlite.query.batch_rows": str(BATCH)})
-            statement.set_sql_query(SQLiteCursorWrapper.convert_query(None, sql))
+            statement.set_sql_query(SQLiteCursorWrapper.convert_query(None, sql))  # ? for %s
             statement.bind(arrow_row(parameters))
             stream, _ = statement.execute_query()
             for batch in nanoarrow.c_array_stream(stream):
