@@ -129,16 +129,19 @@ class House:
         (self.steps["03"] / "ladder_settings.py").write_text(SETTINGS)
         self.servers = load(find_step("08") / "tests" / "servers.py")
         self.databases = {"sqlite": f"sqlite:///{folder / 'library.sqlite3'}"}
-        if shutil.which("psql"):
+        if shutil.which("psql") and (shutil.which("initdb") or any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))):
             self.databases["postgresql"] = stack.enter_context(self.servers.postgresql())
         else:
-            console.print("PostgreSQL is left out: psql is not installed.")
+            console.print("PostgreSQL is left out: it is not installed.")
         for database in self.databases:
             self.manage(database, "migrate", "--verbosity=0")
 
     def can(self, way):
         if way.source == "pyarrow_csv" and not importlib.util.find_spec("pyarrow"):
             self.console.print("pyarrow's writer is left out: pyarrow is not installed.")
+            return False
+        if (way.kind, way.database) == ("shell", "sqlite") and not shutil.which("sqlite3"):
+            self.console.print("SQLite's shell is left out: the program sqlite3 is not installed.")
             return False
         return way.database in self.databases
 

@@ -15,6 +15,15 @@ from tests.servers import manage, postgresql, smtp, wait_for
 pytestmark = pytest.mark.server
 
 
+def test_a_database_without_tables_is_one_line(library, tmp_path):
+    (waiting,) = library.new_exports({})
+    assert library.manage("run_export", waiting).returncode == 0
+    done = manage(tmp_path / "new.sqlite3", "run_export", waiting)
+    assert done.returncode == 1
+    assert done.stderr.startswith("CommandError: The database says: no such table: exports_export. (No such table? Run")
+    assert done.stderr.count("\n") == 1
+
+
 def test_the_file_is_that_of_export_books(library, tmp_path):
     wanted = [{}, {"genre": "novel", "published_from": "2001-01-01"}, {"q": "island", "raw": "1", "bom": "1"}]
     options = [[], ["--genre=novel", "--published-from=2001-01-01"], ["--q=island", "--raw", "--bom"]]

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from exports import job
 from exports.logs import about
@@ -22,6 +23,10 @@ class Command(BaseCommand):
             export = Export.objects.get(pk=id)
         except Export.DoesNotExist:
             raise CommandError(f"There is no export {id}.") from None
+        except DatabaseError as error:
+            raise CommandError(
+                f"The database says: {error}. (No such table? Run `manage.py migrate` first.)"
+            ) from error
         with stops_like_ctrl_c(), about(export):
             job.run(export)
         if export.state == State.FAILED:
