@@ -86,6 +86,7 @@ WAYS = [
     *[Way(name, "file", "postgresql", name, fast=name in OURS, ours=name in OURS) for name in LADDER],
     Way("shell", "shell", "postgresql", fast=True),
     Way("streamed", "http", "postgresql", STREAM, fast=True, ours=True),
+    Way("in_transaction", "http", "postgresql", "03 /ladder/in_transaction/", fast=True, ours=True),
 ]
 
 
@@ -99,28 +100,30 @@ def main():
     console = Console()
     sizes = {}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        house = House(Path(folder), stack, console)
-        ways = [way for way in WAYS if options.only in way.key and house.can(way)]
+        ways = [way for way in WAYS if options.only in way.key]
+        house = House(Path(folder), stack, console, {way.database for way in ways})
+        ways = [way for way in ways if house.can(way)]
         for books in sorted(options.books):
             house.grow(books)
             chosen = [way for way in ways if way.fast or books < LARGE]
             sizes[str(books)] = measured = measure(house, chosen, options.rounds)
             show(console, books, measured)
+        result = {"machine": house.machine(), "rounds": options.rounds, "sizes": sizes}
         if not options.only:
-            beside = around.measure(house, options.rounds)
-            around.show(console, beside)
-    if options.only:
-        return
-    result = {"machine": house.machine(), "rounds": options.rounds, "sizes": sizes, **beside}
-    if options.output.exists():  # a run with other sizes stays
-        result["sizes"] = {**json.loads(options.output.read_text("utf-8"))["sizes"], **sizes}
+            result |= around.measure(house, options.rounds)
+            around.show(console, result)
+    if options.output.exists():  # what was not measured now stays as it was
+        before = json.loads(options.output.read_text("utf-8"))
+        for books, measured in before["sizes"].items():
+            sizes[books] = {**measured, **sizes.get(books, {})}
+        result = {**before, **result}
     options.output.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
 
 
 class House:
     """The folders, the databases and the servers of a run."""
 
-    def __init__(self, folder, stack, console):
+    def __init__(self, folder, stack, console, needed):
         self.folder, self.console, self.books = folder, console, 0
         self.steps = {number: folder / f"step{number}" for number in ("02", "03", "04", "07", "08")}
         for number, step in self.steps.items():
@@ -128,11 +131,14 @@ class House:
         (self.steps["03"] / "ladder_urls.py").write_text(URLS)
         (self.steps["03"] / "ladder_settings.py").write_text(SETTINGS)
         self.servers = load(find_step("08") / "tests" / "servers.py")
-        self.databases = {"sqlite": f"sqlite:///{folder / 'library.sqlite3'}"}
-        if shutil.which("psql") and (shutil.which("initdb") or any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))):
-            self.databases["postgresql"] = stack.enter_context(self.servers.postgresql())
-        else:
-            console.print("PostgreSQL is left out: it is not installed.")
+        self.databases = {"sqlite": f"sqlite:///{folder / 'library.sqlite3'}"} if "sqlite" in needed else {}
+        if "postgresql" in needed:
+            if shutil.which("psql") and (
+                shutil.which("initdb") or list(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+            ):
+                self.databases["postgresql"] = stack.enter_context(self.servers.postgresql())
+            else:
+                console.print("PostgreSQL is left out: it is not installed.")
         for database in self.databases:
             self.manage(database, "migrate", "--verbosity=0")
 

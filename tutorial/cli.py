@@ -12,6 +12,8 @@ from tutorial import ROOT, UserError
 from tutorial import carry as carrying
 from tutorial import demo as demonstration
 
+RESULTS = ROOT / "benchmarks" / "results" / "speed.json"
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console(highlight=False, soft_wrap=True)
 
@@ -44,17 +46,20 @@ def bench(
         1_000_000,
     ),
     rounds: Annotated[int, typer.Option(min=1, help="How often each way runs; what is slow runs once.")] = 3,
-    only: Annotated[str, typer.Option(help="Only ways with this in their names, like native; nothing is kept.")] = "",
+    only: Annotated[str, typer.Option(help="Only ways with this in their names, like native.")] = "",
+    output: Annotated[
+        Path, typer.Option(help="Where the figures go; what is not measured stays there.", show_default=False)
+    ] = RESULTS,
 ):
     """Measure all ways from the table to the reader, in turns, on the same rows: ours, and those of others.
 
-    A million books take some ten minutes. The figures go to benchmarks/results/speed.json, and from there
-    into the plots of the site. PostgreSQL is started for it, if it is installed.
+    A million books take some ten minutes. The figures go to benchmarks/results/speed.json, and from
+    there into the plots of the site. PostgreSQL is started for it, if it is installed.
     """
     sizes = [str(count) for count in books]
     command = [sys.executable, "benchmarks/speed.py", "--books", *sizes, f"--rounds={rounds}", f"--only={only}"]
-    done = subprocess.run(command, cwd=ROOT)
-    if done.returncode == 0 and not only:
+    done = subprocess.run([*command, f"--output={output.resolve()}"], cwd=ROOT)
+    if done.returncode == 0 and output.resolve() == RESULTS:
         done = subprocess.run([sys.executable, "benchmarks/plots.py"], cwd=ROOT)
     sys.exit(done.returncode)
 
