@@ -37,8 +37,10 @@ def peak_memory(pid):
     peak, over = [0], threading.Event()
 
     def watch():
-        while not over.wait(0.005):
+        while True:
             peak[0] = max(peak[0], high_water(pid))
+            if over.wait(0.005):
+                break
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -47,6 +49,7 @@ def peak_memory(pid):
     finally:
         over.set()
         watcher.join()
+        peak[0] = max(peak[0], high_water(pid))
 
 
 def high_water(pid):
@@ -86,7 +89,9 @@ def download(site, path):
 
 def summary(runs):
     """The median of each figure, and least and most seconds."""
-    medians = {key: statistics.median(run[key] for run in runs) if runs[0][key] else None for key in runs[0]}
+    medians = {
+        key: statistics.median(run[key] for run in runs) if runs[0][key] is not None else None for key in runs[0]
+    }
     seconds = [run["seconds"] for run in runs]
     return {**medians, "least": min(seconds), "most": max(seconds), "runs": len(runs)}
 

@@ -32,9 +32,15 @@ RUNGS = {
     "native": "6 the native engine",
 }
 
+NEEDED = [f"{rung}, file, {database}" for rung in RUNGS for database in NAMES]
+NEEDED += [f"shell, shell, {database}" for database in NAMES]
+
 
 def main(folder=ASSETS):
     results = json.loads((BENCHMARKS / "results" / "speed.json").read_text("utf-8"))
+    missing = [way for way in NEEDED if way not in results["sizes"].get("1000000", {})]
+    if missing:
+        sys.exit(f"Nothing was drawn. The results have no {', '.join(missing)} of a million books.")
     for theme, colours in THEMES.items():
         save(ladder(results, colours), folder / f"ladder-{theme}.svg")
         save(sizes(results, colours), folder / f"sizes-{theme}.svg")

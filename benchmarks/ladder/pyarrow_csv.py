@@ -16,11 +16,12 @@ QUERY = """
 def chunks():
     address = Path(connection.settings_dict["NAME"]).absolute().as_uri() + "?mode=ro"
     with adbc_driver_sqlite.dbapi.connect(address) as database, database.cursor() as cursor:
+        cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": "2000"})
         cursor.execute(QUERY)
-        reader = cursor.fetch_record_batch()
-        options = pyarrow.csv.WriteOptions(include_header=True)
-        for batch in reader:
-            text = io.BytesIO()
-            pyarrow.csv.write_csv(batch, text, options)
-            yield text.getvalue()
-            options = pyarrow.csv.WriteOptions(include_header=False)
+        reader, text = cursor.fetch_record_batch(), io.BytesIO()
+        with pyarrow.csv.CSVWriter(text, reader.schema) as writer:
+            for batch in reader:
+                writer.write_batch(batch)
+                yield text.getvalue()
+                text.seek(0)
+                text.truncate()

@@ -79,6 +79,7 @@ class Line(Func):
 
     def as_sqlite(self, compiler, connection):
         # %w doubles the quotes. %.2f writes a price as 9.50; cast to text, it would lose its zero.
+        # (A NUL would end a text here. No form of Django's lets one in, and PostgreSQL stores none.)
         line = Value('"%w","%w",%s,%s,%s,%s,%s,%.2f\r\n')
         return compiler.compile(Func(line, *self.get_source_expressions(), function="printf"))
 

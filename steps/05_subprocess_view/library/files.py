@@ -56,7 +56,7 @@ class StandardOutput:
         if self.binary:
             self.binary.write(data)
         else:
-            self.stdout.write(data.decode(), ending="")
+            self.stdout.write(str(data, "utf-8"), ending="")
         self.written += len(data)
         return len(data)
 

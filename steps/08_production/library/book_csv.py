@@ -36,11 +36,13 @@ def write_csv(queryset, file, raw=False, bom=False, progress=None, reader=None):
     another source of the pieces, like `native_chunks`.
     """
     done = 0
-    for chunk, books in (reader or counted_chunks)(queryset, raw, bom):
-        file.write(chunk)
-        done += books
-        if progress:
-            progress(done)
+    # closing(): when the file cannot take it, the query ends as well.
+    with closing((reader or counted_chunks)(queryset, raw, bom)) as chunks:
+        for chunk, books in chunks:
+            file.write(chunk)
+            done += books
+            if progress:
+                progress(done)
     return done
 
 
@@ -80,6 +82,7 @@ class Line(Func):
 
     def as_sqlite(self, compiler, connection):
         # %w doubles the quotes. %.2f writes a price as 9.50; cast to text, it would lose its zero.
+        # (A NUL would end a text here. No form of Django's lets one in, and PostgreSQL stores none.)
         line = Value('"%w","%w",%s,%s,%s,%s,%s,%.2f\r\n')
         return compiler.compile(Func(line, *self.get_source_expressions(), function="printf"))
 

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from itertools import chain, islice
 from pathlib import Path
 
+from django.core.exceptions import EmptyResultSet
 from django.db import DatabaseError, connections
 from django.db.backends.sqlite3.base import SQLiteCursorWrapper
 
@@ -21,36 +22,49 @@ PREFIX = 6  # bytes before each line: how many columns the row has, and how long
 
 # --8<-- [start:native]
 def why_not_native(queryset):
-    """What keeps the native engine from reading these books, in words; None if nothing does."""
+    """What keeps the native engine from reading these books, in words; None if nothing does.
+
+    On SQLite it knows none of the functions that Django adds there, as filters like `__month` need them.
+    """
     connection = connections[queryset.db]
     if connection.vendor == "postgresql":
         return None
     if connection.vendor != "sqlite":
         return f"there is none for {connection.display_name}"
+    if connection.in_atomic_block or not Path(connection.settings_dict["NAME"]).is_file():
+        return "on SQLite it has a connection of its own, which would not see these books"
     if not all(find_spec(name.replace("-", "_")) for name in PACKAGES):
         return f"for SQLite it needs what `pip install {' '.join(PACKAGES)}` brings"
-    if connection.in_atomic_block or connection.is_in_memory_db():
-        return "on SQLite it has a connection of its own, which would not see these books"
     return None
 
 
 def native_chunks(queryset, raw, bom):
     """Like `counted_chunks` of book_csv: the pieces of the file, each with its number of books."""
-    yield f"{BOM if bom else ''}{HEADER}\r\n".encode(), 0
     connection = connections[queryset.db]
-    sql, parameters = book_lines(queryset, raw).query.get_compiler(connection=connection).as_sql()
     read = by_copy if connection.vendor == "postgresql" else by_arrow
-    yield from read(connection, sql, parameters)
+    header = f"{BOM if bom else ''}{HEADER}\r\n".encode()
+    try:
+        sql, parameters = book_lines(queryset, raw).query.get_compiler(connection=connection).as_sql()
+    except EmptyResultSet:  # Django knows without the database that there is none
+        yield header, 0
+        return
+    for lines, books in read(connection, sql, parameters):
+        yield header + lines if header else lines, books
+        header = b""
+    if header:
+        yield header, 0
 
 
 def by_copy(connection, sql, parameters):
     # In binary, since in COPY's other formats our lines would be escaped once more.
     statement = f"COPY ({sql}) TO STDOUT (FORMAT BINARY)"
-    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement, parameters) as copy:
-        rows = iter(copy)
-        rows = chain([next(rows)[PGCOPY:]], rows)
-        while lines := [row[PREFIX:] for row in islice(rows, BATCH)]:
-            yield b"".join(lines), sum(map(bool, lines))  # the last row is the mark of the end, without a line
+    with connection.wrap_database_errors, connection.cursor() as cursor:
+        # The driver's own cursor: Django's, under DEBUG, takes no parameters here.
+        with cursor.cursor.copy(statement, parameters) as copy:
+            rows = iter(copy)
+            rows = chain([next(rows)[PGCOPY:]], rows)
+            while lines := [row[PREFIX:] for row in islice(rows, BATCH)]:
+                yield b"".join(lines), sum(map(bool, lines))  # the last row is the end's mark, without a line
 
 
 def by_arrow(connection, sql, parameters):
@@ -58,33 +72,38 @@ def by_arrow(connection, sql, parameters):
     import nanoarrow
     from adbc_driver_manager import AdbcConnection, AdbcStatement, Error
 
+    # The driver has a SQLite of its own, and a process must not open one file with two of them:
+    # the locks of one end when the other closes the file (https://sqlite.org/howtocorrupt.html, 2.2.1).
+    connection.close()
     address = Path(connection.settings_dict["NAME"]).absolute().as_uri() + "?mode=ro"
+    timeout = connection.settings_dict["OPTIONS"].get("timeout", 5)  # seconds
     try:
         with (
             adbc_driver_sqlite.connect(address) as database,
             AdbcConnection(database) as link,
             AdbcStatement(link) as statement,
         ):
+            statement.set_sql_query(f"PRAGMA busy_timeout = {timeout * 1000:.0f}")
+            statement.execute_query()
             statement.set_options(**{"adbc.sqlite.query.batch_rows": str(BATCH)})
             statement.set_sql_query(SQLiteCursorWrapper.convert_query(None, sql))  # ? for %s
             statement.bind(arrow_row(parameters))
             stream, _ = statement.execute_query()
             for batch in nanoarrow.c_array_stream(stream):
-                lines = batch.child(0).view()
-                starts, text = lines.buffer(1), memoryview(lines.buffer(2))
-                yield text[starts[0] : starts[len(batch)]], len(batch)
+                if len(batch):
+                    lines = batch.child(0).view()
+                    starts, text = lines.buffer(1), memoryview(lines.buffer(2))
+                    yield text[starts[0] : starts[len(batch)]], len(batch)
     except (Error, RuntimeError) as error:  # of the driver, and of nanoarrow
         raise DatabaseError(str(error)) from error
 
 
 def arrow_row(values):
-    """The parameters of a query, texts and whole numbers, as one row of Arrow's."""
+    """The parameters of a query, texts and numbers, as one row of Arrow's."""
     import nanoarrow
 
-    columns = [
-        nanoarrow.c_array([value], nanoarrow.string() if isinstance(value, str) else nanoarrow.int64())
-        for value in values
-    ]
+    types = {str: nanoarrow.string(), float: nanoarrow.float64(), bytes: nanoarrow.binary()}
+    columns = [nanoarrow.c_array([value], types.get(type(value), nanoarrow.int64())) for value in values]
     schema = nanoarrow.struct({str(place): column.schema for place, column in enumerate(columns)})
     return nanoarrow.c_array_from_buffers(schema, 1, [None], children=columns)
 

@@ -1,19 +1,24 @@
 """`export_books --engine native`: the same bytes as the ORM's, by the database's own way."""
 
+import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from pathlib import Path
 
 import psutil
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.servers import STEP, environment, manage, peak_memory
+from tests.servers import STEP, environment, manage, peak_memory, wait_for
 
 FILTERS = [
     [],
     ["--q=garden"],
-    ["--q=ü"],
-    ["--q=%"],
+    ["--q=Ångström"],
+    ["--q=O'B"],
+    ["--q=no such book"],
     ["--genre=novel", "--published-from=2001-01-01"],
     ["--raw", "--bom"],
 ]
@@ -32,6 +37,7 @@ def export(database, engine, *arguments):
 def test_on_sqlite_it_gives_the_same_bytes(database, arguments):
     by_orm, said = export(database, "orm", *arguments)
     assert said == "Engine: orm."
+    assert (by_orm.count(b"\r\n") > 1) == ("no such book" not in str(arguments))
     assert export(database, "native", *arguments) == (by_orm, "Engine: native.")
 
 
@@ -64,12 +70,47 @@ def native_peak(database):
     return peak[0]
 
 
+@pytest.mark.services
+def test_it_works_while_django_debugs(postgres_library):
+    asked = ["export_books", "-o", "-", "--engine=native", "--q=garden"]
+    plain, debugged = (postgres_library.manage(*asked, variables={"DEBUG": debug}) for debug in ("0", "1"))
+    assert debugged.returncode == 0, debugged.stderr
+    assert debugged.stdout == plain.stdout
+
+
 @pytest.mark.server
-def test_a_database_that_fails_is_one_line(tmp_path):
-    done = manage(tmp_path / "new.sqlite3", "export_books", "--engine=native", "-o", tmp_path / "books.csv")
-    assert done.returncode == 1 and not (tmp_path / "books.csv").exists()
-    assert done.stderr.startswith(f"CommandError: {tmp_path / 'books.csv'} was not written. The database says: ")
-    assert done.stderr.count("\n") == 1
+def test_a_database_that_fails_is_one_line_and_nothing_else(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "empty.sqlite3")) as connection:
+        connection.execute("CREATE TABLE other (id)")
+    done = manage(tmp_path / "empty.sqlite3", "export_books", "--engine=native", "-o", "-")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("CommandError: standard output was not written. The database says: ")
+    assert "no such table: library_book" in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.server
+def test_it_waits_for_a_database_that_is_locked(database, tmp_path):
+    """As Django's connection does: until whoever has the lock is done, or the time-out is over."""
+    locked = shutil.copy(database, tmp_path / "locked.sqlite3")
+    settings = {"DJANGO_SETTINGS_MODULE": "tests.settings_delete_journal", "PYTHONPATH": str(STEP)}
+    command = [sys.executable, STEP / "manage.py", "export_books", "--engine=native", "-o", tmp_path / "books.csv"]
+    options = {"env": {**environment(locked), **settings}, "stderr": subprocess.PIPE}
+    with closing(sqlite3.connect(locked)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("BEGIN EXCLUSIVE")
+        with subprocess.Popen(command, **options) as process:
+            try:
+                wait_for(lambda: process.poll() is not None or has_open(process.pid, locked), "the export")
+                assert process.poll() is None, process.stderr.read()
+                connection.rollback()
+                assert process.wait() == 0, process.stderr.read()
+            finally:
+                process.kill()
+    assert (tmp_path / "books.csv").read_bytes().count(b",979") == 20_000
+
+
+def has_open(pid, path):
+    return any(Path(file.path) == Path(path) for file in psutil.Process(pid).open_files())
 
 
 @pytest.mark.django_db
@@ -82,6 +123,16 @@ def test_where_it_cannot_read_it_says_why_and_auto_takes_the_orm(tmp_path, capsy
         call_command("export_books", "-o", tmp_path / "other.csv", "--engine=native")
     with pytest.raises(CommandError, match="--engine: 'turbo' is none of auto, orm, native"):
         call_command("export_books", "-o", tmp_path / "other.csv", engine="turbo")
+
+
+@pytest.mark.server
+def test_a_text_stream_takes_it_too(database):
+    script = "import io, sys; from django.core.management import call_command; text = io.StringIO(); "
+    script += "call_command('export_books', output='-', engine='native', stdout=text, stderr=io.StringIO()); "
+    script += "sys.stdout.write(text.getvalue())"
+    done = manage(database, "shell", "--verbosity=0", "-c", script)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(",979") == 20_000
 
 
 @pytest.mark.server

@@ -41,4 +41,4 @@ def test_python_does_not_touch_the_single_book(database):
     cost = json.loads(done.stdout)
     assert cost["read"] == 20_000
     assert cost["calls"] < 0.05
-    assert cost["memory"] < 200_000  # bytes, of Python's: a piece is in the driver's memory
+    assert cost["memory"] < 300_000  # bytes, of Python's: the first piece, with the header. Pieces are the driver's
