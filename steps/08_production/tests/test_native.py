@@ -101,12 +101,19 @@ def test_it_waits_for_a_database_that_is_locked(database, tmp_path):
         with subprocess.Popen(command, **options) as process:
             try:
                 wait_for(lambda: process.poll() is not None or has_open(process.pid, locked), "the export")
+                begun = naps(process.pid)
+                wait_for(lambda: process.poll() is not None or naps(process.pid) > begun + 8, "it to ask again")
                 assert process.poll() is None, process.stderr.read()
                 connection.rollback()
                 assert process.wait() == 0, process.stderr.read()
             finally:
                 process.kill()
     assert (tmp_path / "books.csv").read_bytes().count(b",979") == 20_000
+
+
+def naps(pid):
+    """How often a process has let others run: once each time that it waits before it asks again."""
+    return psutil.Process(pid).num_ctx_switches().voluntary
 
 
 def has_open(pid, path):
