@@ -193,6 +193,8 @@ def figures_of_the_speed():
         "linesp_howto": f"{seconds[postgresql('howto')] / seconds[postgresql('lines')]:.1f}",
         "lines_ie": f"{seconds[sqlite('import_export')] / seconds[sqlite('lines')]:.0f}",
         "memory_ie": f"{peak[sqlite('lines')] / peak[sqlite('import_export')] * 100:.0f} %",
+        "pg_first": f"{million['streamed, http, postgresql']['first_byte'] * 1000:,.0f}",
+        "transaction_first": f"{million['in_transaction, http, postgresql']['first_byte'] * 1000:.0f}",
         "pipes": f"{seconds[sqlite('pipes')] / seconds[sqlite('lines')]:.1f}",
         "pipesp": f"{seconds[postgresql('pipes')] / seconds[postgresql('lines')]:.1f}",
         "seed_sqlite": f"{seeding['seed_books']['sqlite']:,.0f}",
@@ -286,6 +288,7 @@ def test_the_page_of_the_speed_says_what_was_measured():
         "**{stream_howto} times** as fast as the how-to",
         "{lines_howto} times as fast on SQLite, {linesp_howto} times on PostgreSQL, and {lines_ie} times as fast as "
         "django-import-export with {memory_ie} of its memory",
+        "needs {pg_first} ms to its first byte there; in a transaction it is {transaction_first} ms",
         "{pipes} times as long on SQLite and {pipesp} times on PostgreSQL",
         "adds {seed_sqlite} books a second on SQLite and {seed_postgresql} on PostgreSQL",
         "one by one, {create}. That is {seed_ratio} times",

@@ -62,7 +62,7 @@ def counted_chunks(queryset, raw, bom):
 def book_lines(queryset, raw=False):
     """A queryset of the lines of the file, by primary key, each written whole by the database.
 
-    Python's csv module would need the columns one by one, and twice the time.
+    Python's csv module would need the columns one by one, and more than twice the time.
     """
     text = F if raw else without_formula
     line = Line(text("title"), text("author__name"), "isbn", "genre", "language", "published_on", "pages", "price")
