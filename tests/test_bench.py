@@ -1,6 +1,7 @@
 """`tutorial bench`: all ways run, the same rows are compared, and a way that gives others is found."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -31,6 +32,13 @@ def test_what_is_not_measured_stays(tmp_path):
     after = json.loads((tmp_path / "speed.json").read_text("utf-8"))
     assert after["machine"]["django"] and after["pages"] == {"/": 1} and after["sizes"]["10"] == {"shell": 1}
     assert after["sizes"]["3000"].keys() == {"pipes", "native, file, sqlite"}
+
+
+def test_without_what_it_needs_it_is_one_line(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['import_export'] = None")
+    done = subprocess.run(BENCH, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 1
+    assert done.stdout == "What the tests need is not installed (import_export): make test-setup.\n"
 
 
 @pytest.mark.parametrize(

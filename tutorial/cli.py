@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -56,6 +57,9 @@ def bench(
     A million books take some ten minutes. The figures go to benchmarks/results/speed.json, and from
     there into the plots of the site. PostgreSQL is started for it, if it is installed.
     """
+    if missing := [name for name in ("psutil", "import_export", "matplotlib") if not find_spec(name)]:
+        console.print(f"What the tests need is not installed ({', '.join(missing)}): make test-setup.", style="red")
+        raise typer.Exit(1)
     sizes = [str(count) for count in books]
     command = [sys.executable, "benchmarks/speed.py", "--books", *sizes, f"--rounds={rounds}", f"--only={only}"]
     done = subprocess.run([*command, f"--output={output.resolve()}"], cwd=ROOT)
