@@ -21,6 +21,7 @@ examples:
   manage.py export_books                                    all books, into books-DATE.csv
   manage.py export_books --genre novel -o novels.csv        all novels
   manage.py export_books --published-from 2001-01-01 --compress zip
+  manage.py export_books --compress zstd -v 2               as fast as it goes, and says which engine reads
   manage.py export_books --q=-ing -o ing.csv                with = for a text that begins with -
   manage.py export_books -o - | head -3                     a look at the first books
 """
