@@ -88,6 +88,7 @@ WAYS = [
     Way("streamed", "http", "sqlite", STREAM, fast=True, ours=True),
     Way("blocking", "http", "sqlite", "02 /books/download/?raw=1", ours=True),
     *[Way(name, "file", "postgresql", name, fast=name in OURS, ours=name in OURS) for name in LADDER],
+    Way("copy", "file", "postgresql", "copy", ours=True),
     Way("shell", "shell", "postgresql", fast=True),
     Way("streamed", "http", "postgresql", STREAM, fast=True, ours=True),
     Way("in_transaction", "http", "postgresql", "03 /ladder/in_transaction/", fast=True, ours=True),

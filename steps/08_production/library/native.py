@@ -1,12 +1,13 @@
 """The same bytes by the way on which the database gives rows away: `export_books --engine native`.
 
 It is the same query, and so the same lines; what changes is how they come. The ORM makes a Python object
-of each. PostgreSQL's COPY sends them while it reads on. SQLite's Arrow driver lays some thousand of them
-into one piece of memory, end to end, and that goes to the file as it is.
+of each. PostgreSQL sends them without a cursor, and finds the next ones while we write. SQLite's Arrow
+driver lays some thousand of them into one piece of memory, end to end, and that goes to the file as it is.
 """
 
+from contextlib import closing
 from importlib.util import find_spec
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 
 from django.core.exceptions import EmptyResultSet
@@ -16,8 +17,6 @@ from django.db.backends.sqlite3.base import SQLiteCursorWrapper
 from library.book_csv import BATCH, BOM, HEADER, book_lines
 
 PACKAGES = ["adbc-driver-sqlite", "nanoarrow"]  # for SQLite
-PGCOPY = 19  # bytes before the first row: see "Binary Format" in PostgreSQL's documentation of COPY
-PREFIX = 6  # bytes before each line: how many columns the row has, and how long the line is
 
 
 # --8<-- [start:native]
@@ -41,7 +40,7 @@ def why_not_native(queryset):
 def native_chunks(queryset, raw, bom):
     """Like `counted_chunks` of book_csv: the pieces of the file, each with its number of books."""
     connection = connections[queryset.db]
-    read = by_copy if connection.vendor == "postgresql" else by_arrow
+    read = by_stream if connection.vendor == "postgresql" else by_arrow
     header = f"{BOM if bom else ''}{HEADER}\r\n".encode()
     try:
         sql, parameters = book_lines(queryset, raw).query.get_compiler(connection=connection).as_sql()
@@ -55,16 +54,15 @@ def native_chunks(queryset, raw, bom):
         yield header, 0
 
 
-def by_copy(connection, sql, parameters):
-    # In binary, since in COPY's other formats our lines would be escaped once more.
-    statement = f"COPY ({sql}) TO STDOUT (FORMAT BINARY)"
+def by_stream(connection, sql, parameters):
+    """By psycopg's `stream`. (COPY is slower here: it would be a message for each line.)"""
+    from psycopg import capabilities
+
+    size = BATCH if capabilities.has_stream_chunked() else 1  # rows that come at a time: many since libpq 17
     with connection.wrap_database_errors, connection.cursor() as cursor:
-        # The driver's own cursor: Django's, under DEBUG, takes no parameters here.
-        with cursor.cursor.copy(statement, parameters) as copy:
-            rows = iter(copy)
-            rows = chain([next(rows)[PGCOPY:]], rows)
-            while lines := [row[PREFIX:] for row in islice(rows, BATCH)]:
-                yield b"".join(lines), sum(map(bool, lines))  # the last row is the end's mark, without a line
+        with closing(cursor.stream(sql, parameters, size=size)) as rows:
+            while lines := [line for (line,) in islice(rows, BATCH)]:
+                yield "".join(lines).encode(), len(lines)
 
 
 def by_arrow(connection, sql, parameters):
