@@ -103,7 +103,8 @@ def main():
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 120)
-    sizes = {}
+    sizes, beside = {}, {}
+    middle = max((books for books in options.books if books < LARGE), default=min(options.books))
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         ways = [way for way in WAYS if options.only in way.key]
         house = House(Path(folder), stack, console, {way.database for way in ways})
@@ -113,10 +114,10 @@ def main():
             chosen = [way for way in ways if way.fast or books < LARGE]
             sizes[str(books)] = measured = measure(house, chosen, options.rounds)
             show(console, books, measured)
-        result = {"machine": house.machine(), "rounds": options.rounds, "sizes": sizes}
-        if not options.only:
-            result |= around.measure(house, options.rounds)
-            around.show(console, result)
+            if books == middle and not options.only:
+                beside = around.measure(house, options.rounds)
+                around.show(console, beside)
+        result = {"machine": house.machine(), "rounds": options.rounds, "sizes": sizes, **beside}
     before = json.loads(options.output.read_text("utf-8")) if options.output.exists() else {}
     if before.get("machine") == result["machine"]:  # what was not measured now stays as it was
         for books, measured in before["sizes"].items():
