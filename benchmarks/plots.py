@@ -66,7 +66,7 @@ def ladder(results, colours):
 
 
 def sizes(results, colours):
-    """Peak memory and time for a book, from ten thousand books to ten million."""
+    """Peak memory, and time for a book in the quickest run, from ten thousand books to ten million."""
     counts = sorted(map(int, results["sizes"]))
     figure, (memory, cost) = pyplot.subplots(1, 2, figsize=(8, 3.2))
     for way, mark, colour in (
@@ -83,7 +83,7 @@ def sizes(results, colours):
             "label": f"{'ORM' if engine == 'lines' else engine}, {NAMES[database]}",
         }
         memory.plot(counts, [run["peak_bytes"] / 1e6 for run in runs], **style)
-        cost.plot(counts, [run["seconds"] / count * 1e6 for count, run in zip(counts, runs, strict=True)], **style)
+        cost.plot(counts, [run["least"] / count * 1e6 for count, run in zip(counts, runs, strict=True)], **style)
     for axes, title in ((memory, "peak memory, MB"), (cost, "microseconds a book")):
         axes.set_xscale("log")
         axes.set_ylim(bottom=0)
