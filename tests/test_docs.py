@@ -38,8 +38,6 @@ def site(doctored):
     """A copy of the site's sources, for a test to spoil."""
     shutil.copytree(DOCS, doctored / "docs")
     shutil.copytree(ROOT / "benchmarks", doctored / "benchmarks")
-    (doctored / "tutorial").mkdir()
-    shutil.copy(ROOT / "tutorial" / "stepdiff.py", doctored / "tutorial")  # which is watched
     shutil.copy(ROOT / "mkdocs.yml", doctored)
     return doctored
 
