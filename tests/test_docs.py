@@ -37,7 +37,8 @@ def test_the_site_builds_strictly_and_without_a_word(tmp_path):
 def site(doctored):
     """A copy of the site's sources, for a test to spoil."""
     shutil.copytree(DOCS, doctored / "docs")
-    shutil.copytree(ROOT / "benchmarks", doctored / "benchmarks")
+    for name in ("benchmarks", "tutorial"):
+        shutil.copytree(ROOT / name, doctored / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "mkdocs.yml", doctored)
     return doctored
 
