@@ -43,7 +43,8 @@ def names(requirements):
 @pytest.mark.parametrize("step", all_steps(), ids=lambda step: step.name)
 def test_what_a_step_installs_is_what_the_repository_installs_for_it(step):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    known = names(project["dependencies"] + project["optional-dependencies"]["test"])
+    extras = project["optional-dependencies"]
+    known = names(project["dependencies"] + extras["test"] + extras["fast"])
     assert names((step / "requirements.txt").read_text("utf-8").splitlines()) <= known
 
 
