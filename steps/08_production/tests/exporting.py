@@ -168,17 +168,23 @@ def copy_of(database, folder, **options):
     return Library(folder / "library.sqlite3", folder, **options)
 
 
+def browser(address, cookies):
+    """A client that leaves an idle connection before gunicorn does (after 2 s): the two at once are a reset."""
+    limits = httpx.Limits(keepalive_expiry=1)
+    return httpx.Client(base_url=address, timeout=60, cookies=cookies, limits=limits)
+
+
 class Reader:
     """A reader with the cookies of a browser."""
 
     def __init__(self, site: Site, session):
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{site.port}", timeout=60, cookies={"sessionid": session})
+        self.http = browser(f"http://127.0.0.1:{site.port}", {"sessionid": session})
         assert self.get("/exports/").status_code == 200  # which also gives the cookie against forged requests
 
     def again(self):
         """The same reader in a window more."""
         window = copy.copy(self)
-        window.http = httpx.Client(base_url=self.http.base_url, timeout=60, cookies=self.http.cookies)
+        window.http = browser(self.http.base_url, self.http.cookies)
         return window
 
     def __enter__(self):
