@@ -19,8 +19,8 @@ from matplotlib import pyplot  # noqa: E402
 BENCHMARKS = Path(__file__).resolve().parent
 ASSETS = BENCHMARKS.parent / "docs" / "assets"
 THEMES = {
-    "light": {"ink": "#333333", "bars": ["#00796b", "#7e57c2"]},
-    "dark": {"ink": "#dddddd", "bars": ["#4db6ac", "#b39ddb"]},
+    "light": {"ink": "#333333", "bars": ["#00796b", "#7e57c2"], "waits": "#c62828", "free": "#b2dfdb"},
+    "dark": {"ink": "#dddddd", "bars": ["#4db6ac", "#b39ddb"], "waits": "#ef5350", "free": "#2f5450"},
 }
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 RUNGS = {
@@ -30,6 +30,14 @@ RUNGS = {
     "formatted": "4 formatted by the database",
     "lines": "5 lines by the database",
     "native": "6 the native engine",
+}
+
+RUNNERS = {
+    "spawn": "a process each",
+    "database": "queue in the database",
+    "celery-files": "Celery, a folder",
+    "celery-redis": "Celery, Redis",
+    "celery-rabbitmq": "Celery, RabbitMQ",
 }
 
 NEEDED = [f"{rung}, file, {database}" for rung in RUNGS for database in NAMES]
@@ -44,6 +52,85 @@ def main(folder=ASSETS):
     for theme, colours in THEMES.items():
         save(ladder(results, colours), folder / f"ladder-{theme}.svg")
         save(sizes(results, colours), folder / f"sizes-{theme}.svg")
+        save(ways(five_ways(results), colours), folder / f"ways-{theme}.svg")
+        save(runners(jobs(), colours), folder / f"runners-{theme}.svg")
+
+
+def jobs():
+    """What compare_runners measured, by runner."""
+    return json.loads((BENCHMARKS / "results" / "compare_runners.json").read_text("utf-8"))["medians"]
+
+
+def runners(measured, colours):
+    """For each runner: the overhead of one export, the time of a burst, and the memory at its highest."""
+    figure, panels = pyplot.subplots(1, 3, figsize=(8, 2.6), sharey=True)
+    for axes, key, title, scale, text in zip(
+        panels,
+        ("overhead", "burst", "peak_bytes"),
+        ("before and after the job, ms", "burst of 20, seconds", "peak memory, MB"),
+        (1000, 1, 1e-6),
+        ("%.0f", "%.1f", "%.0f"),
+        strict=True,
+    ):
+        values = [measured[name][key]["median"] * scale for name in RUNNERS]
+        bars = axes.barh(list(RUNNERS.values()), values, height=0.6, color=colours["bars"][0])
+        axes.bar_label(bars, fmt=text, padding=3, color=colours["ink"], fontsize=9)
+        axes.set_xlim(0, max(values) * 1.25)
+        axes.set_xticks([])
+        axes.set_title(title, fontsize=10, color=colours["ink"])
+        finish(axes, colours, legend=False)
+    panels[0].invert_yaxis()
+    figure.tight_layout()
+    return figure
+
+
+def five_ways(results):
+    """For each way to a million books: seconds until the reader sees something, until the file, and while he is held.
+
+    The requests are those of speed.json, the jobs those of compare_runners.json.
+    """
+    million = results["sizes"]["1000000"]
+    requests = {"02 HttpResponse": "blocking, http, sqlite", "03 StreamingHttpResponse": "streamed, http, sqlite"}
+    spawned = {"05 a process": "spawn", "06 Celery, Redis": "celery-redis", "07 django.tasks": "database"}
+    rows = {}
+    for name, key in requests.items():
+        rows[name] = {"answer": million[key]["first_byte"], "file": million[key]["seconds"]}
+        rows[name]["held"] = rows[name]["file"]  # he cannot close the page
+    for name, key in spawned.items():
+        answer, finish = (jobs()[key][figure]["median"] for figure in ("large_answer", "large_finish"))
+        rows[name] = {"answer": answer, "file": finish, "held": answer}
+    return rows
+
+
+def ways(rows, colours):
+    """A line of time for each way: the reader waits and sees nothing, is held by a download, is free."""
+    figure, axes = pyplot.subplots(figsize=(8, 3))
+    for place, row in enumerate(rows.values()):
+        answer, held, file = row["answer"], row["held"], row["file"]
+        for left, right, colour in (
+            (0, answer, colours["waits"]),
+            (answer, held, colours["bars"][1]),
+            (held, file, colours["free"]),
+        ):
+            axes.barh(place, right - left, left=left, height=0.55, color=colour)
+        seen = f"{answer:.1f} s" if answer >= 1 else f"{answer * 1000:.0f} ms"
+        text = f"answer after {seen}, file after {file:.1f} s"
+        axes.text(file + 0.08, place, text, va="center", color=colours["ink"], fontsize=9)
+    for name, colour in (
+        ("waits, and sees nothing", colours["waits"]),
+        ("is held by the download", colours["bars"][1]),
+        ("is free, the job goes on", colours["free"]),
+    ):
+        axes.barh(0, 0, color=colour, label=f"the reader {name}")
+    axes.set_yticks(range(len(rows)), rows)
+    axes.invert_yaxis()
+    axes.set_xlim(0, max(row["file"] for row in rows.values()) * 1.75)
+    axes.set_xlabel("seconds, one million books")
+    finish(axes, colours, legend=False)
+    axes.legend(
+        frameon=False, labelcolor=colours["ink"], fontsize=9, loc="upper center", ncols=3, bbox_to_anchor=(0.4, 1.16)
+    )
+    return figure
 
 
 def ladder(results, colours):

@@ -12,6 +12,8 @@ from rich.console import Console
 from tutorial import ROOT, UserError
 from tutorial import carry as carrying
 from tutorial import demo as demonstration
+from tutorial import diagrams as drawing
+from tutorial import walk as walking
 
 RESULTS = ROOT / "benchmarks" / "results" / "speed.json"
 
@@ -79,6 +81,44 @@ def carry(
     written and the command stops: merge that one by hand, then run it again for that step.
     """
     stop_on_error(carrying.run, step, root, console)
+
+
+@app.command()
+def record(
+    chapters: Annotated[list[str] | None, typer.Argument(help="Which, like 03; all, if none is named.")] = None,
+):
+    """Run every command of the site's chapters in a fresh copy, as a reader would, and write down what it printed.
+
+    What differs in times, dates and ports only stays as it is. The pages with whole files are
+    written anew as well. All chapters take some three minutes.
+    """
+    stop_on_error(walking.record, chapters, console)
+
+
+@app.command()
+def screenshots(
+    only: Annotated[str, typer.Option(help="Only pictures with this in their names, like mail.")] = "",
+    folder: Annotated[Path, typer.Option(help="Where they go.", show_default="docs/assets/pictures")] = (
+        ROOT / "docs" / "assets" / "pictures"
+    ),
+):
+    """Make the site's pictures anew, from the running steps: of pages, of a real browser, of a shell and of a mail.
+
+    This needs Chromium, Xvfb and xcompmgr, and takes some two minutes.
+    """
+    from tutorial import screenshots as pictures  # which needs what only the tests have
+
+    stop_on_error(pictures.run, only, folder, console)
+
+
+@app.command()
+def diagrams(
+    mermaid: Annotated[Path, typer.Argument(help="mermaid.min.js, which npm brings: npm install mermaid.")] = Path(
+        "node_modules/mermaid/dist/mermaid.min.js"
+    ),
+):
+    """Draw the site's sequence diagrams anew, from docs/assets/diagrams/*.mmd. This needs Chromium."""
+    stop_on_error(drawing.run, mermaid, console)
 
 
 @app.command()

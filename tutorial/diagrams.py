@@ -1,0 +1,50 @@
+"""`tutorial diagrams`: the sequence diagrams of the site, drawn once by mermaid, for light pages and for dark ones."""
+
+import hashlib
+
+from tutorial import ROOT, UserError
+
+DIAGRAMS = ROOT / "docs" / "assets" / "diagrams"
+INK = {
+    "light": {"line": "#37474f", "box": "#e0f2f1", "edge": "#00796b", "note": "#fff8e1", "text": "#263238"},
+    "dark": {"line": "#b0bec5", "box": "#1f3a38", "edge": "#4db6ac", "note": "#3b3524", "text": "#eceff1"},
+}
+# deterministicIds: the same source gives the same file.
+DRAW = """async ([source, ink]) => {
+    mermaid.initialize({
+        theme: 'base', startOnLoad: false, deterministicIds: true, fontFamily: 'sans-serif',
+        themeVariables: {
+            actorBkg: ink.box, actorBorder: ink.edge, actorTextColor: ink.text, actorLineColor: ink.line,
+            signalColor: ink.line, signalTextColor: ink.text, noteBkgColor: ink.note, noteBorderColor: ink.edge,
+            noteTextColor: ink.text, labelBoxBkgColor: ink.box, labelBoxBorderColor: ink.edge,
+            labelTextColor: ink.text, loopTextColor: ink.text, activationBkgColor: ink.edge,
+            activationBorderColor: ink.edge,
+        },
+        sequence: { useMaxWidth: false, mirrorActors: false, width: 130, height: 44, actorMargin: 30 },
+    });
+    return (await mermaid.render('diagram', source)).svg;
+}"""
+
+
+def run(script, console, folder=DIAGRAMS):
+    """Draw each NAME.mmd in the folder as NAME-light.svg and NAME-dark.svg. `script` is mermaid.min.js, from npm."""
+    try:
+        mermaid = script.read_text("utf-8")
+    except OSError as error:
+        raise UserError(f"{script} cannot be read: {error.strerror}. npm install mermaid brings it.") from None
+    from tutorial.browser import chromium
+
+    with chromium() as browser:
+        page = browser.new_page()
+        page.add_script_tag(content=mermaid)
+        for source in sorted(folder.glob("*.mmd")):
+            text = source.read_text("utf-8")
+            for name, ink in INK.items():
+                drawn = page.evaluate(DRAW, [text, ink])
+                (folder / f"{source.stem}-{name}.svg").write_text(f"{drawn}\n{mark(text)}\n", "utf-8")
+            console.print(f"{source.stem}: drawn")
+
+
+def mark(source):
+    """What a drawing ends with: which source it was drawn from."""
+    return f"<!-- drawn from {hashlib.sha256(source.encode()).hexdigest()} -->"

@@ -1,0 +1,221 @@
+"""`tutorial record`: every command of a chapter, run in order in a fresh copy, as a reader would.
+
+A ```bash block of a page is what the reader types; a ```text block right after it is what he sees then.
+"""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import venv
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from tutorial import ROOT, UserError, all_steps
+from tutorial.pages import whole_files
+
+BLOCK = re.compile(r"^```bash\n(?P<typed>[^`]*)^```\n(?:\n```text\n(?P<shown>[^`]*)^```\n)?", re.MULTILINE)
+HOME = "/home/you/django-in-the-background"  # what a page shows in place of the copy
+READY = "with Ctrl-C"  # the last words of a demo that runs
+PATIENCE = 300  # seconds for one block
+# What differs from run to run, and says nothing about whether the chapter is right.
+VARIES = [
+    (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "ID"),
+    (r"\d{4}-\d\d-\d\d(?=\.csv)", "DATE"),
+    (r"\d+(\.\d+)? (ms|s|MB)\b", "N"),
+    (r"\d\d:\d\d(:\d\d)?\b", "TIME"),
+    (r"\(\d+(\.\d+)?–\d+(\.\d+)?\)", "(N)"),
+    (r"\b\d+%", "N%"),
+    (r"[━─]+", "-"),  # tables are as wide as their numbers
+    (r" +", " "),
+]
+
+
+def blocks(page):
+    """Pairs of what a page has its reader type, and what it shows then (None: nothing is shown)."""
+    return [(block["typed"], block["shown"]) for block in BLOCK.finditer(page)]
+
+
+def walk(page, root):
+    """Run the blocks of a page in a copy of the repository; gives what each printed."""
+    with tempfile.TemporaryDirectory() as home, open_library() as url, ExitStack() as demos:
+        reader = Reader(root, Path(home), OPEN_LIBRARY_URL=url)
+        return [reader.types(typed, shown, demos) for typed, shown in blocks(page)]
+
+
+def differences(page, printed):
+    """A sentence for each block that did not print what the page shows."""
+    return [
+        f"{typed.strip()}\n  shows\n{shown}  but printed\n{got}"
+        for (typed, shown), got in zip(blocks(page), printed, strict=True)
+        if shown is not None and normalised(shown) != normalised(got)
+    ]
+
+
+def rewritten(page, printed):
+    """The page with what was printed; a block that differs only in times and the like stays as it is."""
+    outputs = iter(printed)
+
+    def block(match):
+        got = next(outputs)
+        if match["shown"] is None or normalised(match["shown"]) == normalised(got):
+            return match.group()
+        return f"```bash\n{match['typed']}```\n\n```text\n{got}```\n"
+
+    return BLOCK.sub(block, page)
+
+
+def record(names, console, root=ROOT):
+    """Run the chapters whose names begin so (all, if none is named), and write what was printed into them."""
+    chapters = [root / "docs" / "index.md", *(root / "docs" / f"{step.name}.md" for step in all_steps(root))]
+    for page in chapters:
+        if names and not page.name.startswith(tuple(names)):
+            continue
+        text = page.read_text("utf-8")
+        with fresh_copy(root) as copy:
+            recorded = rewritten(text, walk(text, copy))
+        page.write_text(recorded, "utf-8")
+        console.print(f"{page.name}: {'as it was' if recorded == text else 'rewritten'}")
+    (root / "docs" / "files").mkdir(exist_ok=True)
+    for name, text in whole_files(root).items():
+        (root / "docs" / name).write_text(text, "utf-8")
+
+
+def normalised(text):
+    for pattern, name in VARIES:
+        text = re.sub(pattern, name, text, flags=re.MULTILINE)
+    return text.strip()
+
+
+class Reader:
+    """Who types: a folder in which the shell is, a home of his own, and a port that is free."""
+
+    def __init__(self, root, home, **variables):
+        self.root, self.folder, self.home, self.port = root, root, home, free_port()
+        environment = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+        # The tests of a step run in CI one by one; here they only have to be found.
+        variables |= {"HOME": str(home), "PORT": str(self.port), "PYTEST_ADDOPTS": "--collect-only -q"}
+        self.environment = environment | variables
+
+    def types(self, typed, shown, demos):
+        """Run one block, and give what it printed. A demo goes on until the next one, or the end of the page."""
+        if "make demo" in typed:
+            demos.close()
+            return self.clean(demos.enter_context(self.demo(typed)))
+        done = self.run(typed)
+        if done.returncode and shown is None:
+            raise UserError(f"This ended with exit code {done.returncode}:\n{typed}{done.stdout}")
+        return self.clean(done.stdout)
+
+    def run(self, typed):
+        place = self.home / "where-the-shell-is"
+        script = f"trap 'pwd > {place}' EXIT\nset -e\n{typed.replace('127.0.0.1:8000', f'127.0.0.1:{self.port}')}"
+        done = subprocess.run(["bash", "-c", script], **self.options(), timeout=PATIENCE)
+        self.folder = Path(place.read_text("utf-8").strip())
+        return done
+
+    @contextmanager
+    def demo(self, typed):
+        """Start it in a terminal of its own, wait until it can be used, and press Ctrl-C in the end."""
+        options = {**self.options(), "cwd": self.root, "stdin": subprocess.DEVNULL}
+        with tempfile.TemporaryFile("w+") as output:
+            process = subprocess.Popen(["bash", "-c", typed], **{**options, "stdout": output}, start_new_session=True)
+            try:
+                deadline = time.monotonic() + PATIENCE
+                while READY not in (printed := read(output)):
+                    if process.poll() is not None or time.monotonic() > deadline:
+                        raise UserError(f"The demo did not start:\n{typed}{printed}")
+                    time.sleep(0.05)
+                yield printed
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGINT)
+                process.wait(60)
+
+    def options(self):
+        kinds = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        return {"cwd": self.folder, "env": self.environment, **kinds}
+
+    def clean(self, printed):
+        """What the page may show: no path and no port of this machine."""
+        printed = printed.replace(str(self.root), HOME).replace(f"127.0.0.1:{self.port}", "127.0.0.1:8000")
+        return "".join(f"{line.rstrip()}\n" for line in printed.strip().splitlines())
+
+
+@contextmanager
+def open_library():
+    """A web server in the place of Open Library, which a test must not ask; gives its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            (key,) = parse_qs(urlsplit(self.path).query)["bibkeys"]
+            book = {"title": "Fantastic Mr. Fox", "authors": [{"name": "Roald Dahl"}], "publish_date": "1988"}
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({key: book}).encode())
+
+        def log_message(self, *arguments):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def read(file):
+    file.flush()
+    file.seek(0)
+    return file.read()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def fresh_copy(root=ROOT):
+    """A copy of the repository, with a `.venv` that has what is installed here. Nothing is fetched."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder).resolve() / "copy"
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=root, check=True, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+        for name in filter(None, listed.split("\0")):
+            if (root / name).is_file():
+                (copy / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(root / name, copy / name)
+        install(copy)
+        yield copy
+
+
+def install(copy):
+    """What `make` would install: the packages of this Python, and the tools out of the copy."""
+    venv.create(copy / ".venv", symlinks=True)
+    packages = next((copy / ".venv").glob("lib/python*/site-packages"))
+    here = [path for path in sys.path if path.endswith("site-packages")]
+    (packages / "this-machine.pth").write_text("\n".join([str(copy), *here]), "utf-8")
+    for name, module in (("tutorial", "tutorial.cli"), ("pytest", "pytest")):
+        script = copy / ".venv" / "bin" / name
+        python = shlex.quote(str(copy / ".venv" / "bin" / "python"))
+        script.write_text(f'#!/bin/sh\nexec {python} -m {module} "$@"\n', "utf-8")
+        script.chmod(0o755)
+    for extra in ("demo", "test", "docs"):
+        (copy / ".venv" / f"with-{extra}").touch()
