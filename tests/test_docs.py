@@ -126,7 +126,7 @@ def figures_of_the_stream():
     """What docs/03_streaming.md and 02_httpresponse.md say of what was measured."""
     measured = speed()["sizes"]["1000000"]
     runs = {way: measured[f"{name}, http, sqlite"] for way, name in STREAMED.items()}
-    lines = ["| | rows per second | whole file | peak memory |", "| --- | --- | --- | --- |"]
+    lines = ["| way | rows per second | whole file | peak memory |", "| --- | --- | --- | --- |"]
     for way, run in runs.items():
         peak = f"{run['peak_bytes'] / 1e6:.0f} MB"
         lines.append(f"| {way} | {1e6 / run['seconds']:,.0f} | {run['seconds']:.1f} s | {peak} |")
@@ -222,7 +222,7 @@ def figures_of_the_speed():
 
 
 def ladder(million, rate):
-    lines = ["| | SQLite, to a file | PostgreSQL, to a file | SQLite, through gunicorn | peak memory |"]
+    lines = ["| rung | SQLite, to a file | PostgreSQL, to a file | SQLite, through gunicorn | peak memory |"]
     lines += ["| --- |" + " ---: |" * 4]
     for rung, name in RUNGS.items():
         http = rate.get(f"{'streamed' if rung == 'lines' else rung}, http, sqlite", "–")
@@ -234,7 +234,7 @@ def ladder(million, rate):
 
 
 def peers(million, rate):
-    lines = ["| | SQLite | PostgreSQL | CPU | peak memory |", "| --- |" + " ---: |" * 4]
+    lines = ["| way | SQLite | PostgreSQL | CPU | peak memory |", "| --- |" + " ---: |" * 4]
     for key, name in PEERS.items():
         speeds = [rate.get(f"{key}, {database}", "–") for database in ("sqlite", "postgresql")]
         run = million.get(f"{key}, sqlite") or million[f"{key}, postgresql"]
@@ -305,7 +305,7 @@ def test_the_plots_are_those_of_the_results(tmp_path):
     done = subprocess.run([sys.executable, ROOT / "benchmarks" / "plots.py", tmp_path], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     drawn = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert len(drawn) == 4
+    assert len(drawn) == 8
     assert {name: (DOCS / "assets" / name).read_bytes() for name in drawn} == drawn
 
 
@@ -350,7 +350,7 @@ def median(figure):
 
 
 def comparison(of, measured):
-    head = f"| | answer | first row | one export | burst of {measured['exports']} | idle | peak | overhead | kill -9 |"
+    head = f"| runner | answer | first row | one export | burst of {measured['exports']} | idle | peak | overhead | kill -9 |"
     lines = [head, "| --- |" + " ---: |" * 7 + " --- |"]
     for name, run in of.items():
         killed = measured["runs"][name]["killed"]
@@ -365,7 +365,7 @@ def comparison(of, measured):
 
 
 def burst(measured):
-    lines = [f"| | all {measured['exports']} answered | all files there | peak |", "| --- | ---: | ---: | ---: |"]
+    lines = [f"| runner | all {measured['exports']} answered | all files there | peak |", "| --- | ---: | ---: | ---: |"]
     for name, run in measured["medians"].items():
         answered, done, peak = (median(run[key]) for key in ("burst_answers", "burst", "peak_bytes"))
         lines.append(f"| {RUNNERS[name]} | {answered:.1f} s | {done:.1f} s | {peak / 1e6:,.0f} MB |")
@@ -416,13 +416,13 @@ def faults(cells):
     for cell in cells:
         counts = [f"{cell[end]} {end}" for end in ("done", "failed") if cell.get(end)]
         ends.setdefault(cell["fault"], {})[cell["runner"]] = ", ".join(counts)
-    lines = [f"| | {' | '.join(runners)} |", "| --- |" + " --- |" * len(runners)]
+    lines = [f"| fault | {' | '.join(runners)} |", "| --- |" + " --- |" * len(runners)]
     lines += [f"| {fault} | {' | '.join(of.get(runner, '–') for runner in runners)} |" for fault, of in ends.items()]
     return "\n".join(lines)
 
 
 def visits(measured):
-    lines = ["| | median | 99th percentile | answers in 20 s |", "| --- | ---: | ---: | ---: |"]
+    lines = ["| meanwhile | median | 99th percentile | answers in 20 s |", "| --- | ---: | ---: | ---: |"]
     for name, when in (("nothing else to do", "idle"), ("exports at work", "busy")):
         run = measured[when]
         lines.append(f"| {name} | {run['p50']:,.0f} ms | {run['p99']:,.0f} ms | {run['requests']:,} |")

@@ -27,6 +27,7 @@ from tutorial.pages import whole_files
 BLOCK = re.compile(r"^```bash\n(?P<typed>[^`]*)^```\n(?:\n```text\n(?P<shown>[^`]*)^```\n)?", re.MULTILINE)
 HOME = "/home/you/django-in-the-background"  # what a page shows in place of the copy
 READY = "with Ctrl-C"  # the last words of a demo that runs
+LONGEST = 5_000  # characters of an output
 PATIENCE = 300  # seconds for one block
 # What differs from run to run, and says nothing about whether the chapter is right.
 VARIES = [
@@ -70,6 +71,8 @@ def rewritten(page, printed):
         got = next(outputs)
         if match["shown"] is None or normalised(match["shown"]) == normalised(got):
             return match.group()
+        if len(got) > LONGEST:
+            raise UserError(f"This prints {len(got):,} characters, more than a page can show:\n{match['typed']}")
         return f"```bash\n{match['typed']}```\n\n```text\n{got}```\n"
 
     return BLOCK.sub(block, page)
@@ -124,23 +127,8 @@ class Reader:
         self.folder = Path(place.read_text("utf-8").strip())
         return done
 
-    @contextmanager
     def demo(self, typed):
-        """Start it in a terminal of its own, wait until it can be used, and press Ctrl-C in the end."""
-        options = {**self.options(), "cwd": self.root, "stdin": subprocess.DEVNULL}
-        with tempfile.TemporaryFile("w+") as output:
-            process = subprocess.Popen(["bash", "-c", typed], **{**options, "stdout": output}, start_new_session=True)
-            try:
-                deadline = time.monotonic() + PATIENCE
-                while READY not in (printed := read(output)):
-                    if process.poll() is not None or time.monotonic() > deadline:
-                        raise UserError(f"The demo did not start:\n{typed}{printed}")
-                    time.sleep(0.05)
-                yield printed
-            finally:
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGINT)
-                process.wait(60)
+        return running(["bash", "-c", typed], cwd=self.root, env=self.environment)
 
     def options(self):
         kinds = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
@@ -150,6 +138,25 @@ class Reader:
         """What the page may show: no path and no port of this machine."""
         printed = printed.replace(str(self.root), HOME).replace(f"127.0.0.1:{self.port}", "127.0.0.1:8000")
         return "".join(f"{line.rstrip()}\n" for line in printed.strip().splitlines())
+
+
+@contextmanager
+def running(command, **options):
+    """Start a demo, wait until it can be used, and give what it has printed. In the end, press Ctrl-C."""
+    options |= {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "start_new_session": True}
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(command, stdout=output, **options)
+        try:
+            deadline = time.monotonic() + PATIENCE
+            while READY not in (printed := read(output)):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise UserError(f"The demo did not start:\n{shlex.join(command)}\n{printed}")
+                time.sleep(0.05)
+            yield printed
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGINT)
+            process.wait(60)
 
 
 @contextmanager

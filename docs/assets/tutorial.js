@@ -53,3 +53,6 @@ if (page) {
   });
 }
 show(done());
+
+// The theme's search is a dialog without a name.
+document.querySelector(".md-search")?.setAttribute("aria-label", "Search");

@@ -1,0 +1,196 @@
+"""The built site in a real browser: nothing is fetched from elsewhere, everybody can read it, and it keeps the reader's place."""
+
+import json
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.test_docs import build
+from tutorial import ROOT
+from tutorial.browser import chromium
+
+pytestmark = pytest.mark.browser
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    built = build(ROOT, folder)
+    assert built.returncode == 0, built.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(folder):
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser):
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        yield context.new_page()
+
+
+def names(folder):
+    """The addresses of all pages of the built site, such as /03_streaming/."""
+    pages = sorted(path.parent.relative_to(folder).as_posix() for path in folder.rglob("index.html"))
+    return ["/" if name == "." else f"/{name}/" for name in pages]
+
+
+def complaints(page, address, name):
+    """What a page asks of others than the site (nobody answers), and what it does not get from the site."""
+    found = []
+    page.route(lambda url: not url.startswith((address, "data:", "blob:")), lambda route: route.abort())
+    page.on(
+        "request",
+        lambda request: None if request.url.startswith((address, "data:", "blob:")) else found.append(request.url),
+    )
+    page.on("response", lambda response: found.append(response.url) if response.status >= 400 else None)
+    page.on("pageerror", lambda error: found.append(str(error)))
+    page.goto(address + name, wait_until="networkidle")
+    return found
+
+
+def test_no_page_asks_anybody_else_for_anything(browser, folder, address):
+    assert len(names(folder)) > 20
+    for name in names(folder):
+        with browser.new_context() as context:
+            assert complaints(context.new_page(), address, name) == [], name
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    ['<img src="https://example.com/pixel.png">', '<img src="/nothing.png">', "<script>nothing()</script>"],
+)
+def test_a_page_that_asks_or_lacks_something_is_found(page, folder, address, spoiled):
+    (folder / "spoiled.html").write_text(f"<!doctype html><title>Spoiled</title>{spoiled}", "utf-8")
+    assert complaints(page, address, "/spoiled.html") != []
+
+
+def violations(page):
+    """What axe finds: a line for each rule that is broken, with the first place."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]})
+    return [f"{each['id']}: {each['nodes'][0]['html'][:150]}" for each in found.response["violations"]]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_passes_the_check_for_accessibility(browser, folder, address, scheme):
+    with browser.new_context(color_scheme=scheme) as context:
+        page, found = context.new_page(), {}
+        for name in names(folder):
+            page.goto(address + name)
+            found[name] = violations(page)
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    "spoiled, rule",
+    [
+        ('<img src="data:,">', "image-alt"),
+        ('<p style="color: #ccc">Pale</p>', "color-contrast"),
+        ("<h4>Too deep</h4>", "heading-order"),
+    ],
+)
+def test_a_page_that_not_everybody_can_read_is_found(page, spoiled, rule):
+    page.set_content(f'<html lang="en"><title>Spoiled</title><main><h1>Title</h1>{spoiled}</main></html>')
+    assert [line.partition(":")[0] for line in violations(page)] == [rule]
+
+
+@pytest.mark.parametrize(
+    "words, chapter", [("StreamingHttpResponse", "/03_streaming/"), ("Popen", "/05_subprocess_view/")]
+)
+def test_the_search_finds_the_chapter(page, address, words, chapter):
+    page.goto(address + "/")
+    page.get_by_role("textbox", name="Search").fill(words)
+    page.locator(f'.md-search-result__link[href*="{chapter}"]').first.wait_for()
+
+
+def test_the_readers_place_is_kept(browser, address):
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        page = context.new_page()
+        page.goto(address + "/02_httpresponse/")
+        page.get_by_label("I have done this chapter").check()
+        later = context.new_page()
+        later.goto(address + "/")
+        ticked = later.locator(".chapters .chapter-done")
+        assert ticked.all_inner_texts() == ["02 HttpResponse"]
+        page.get_by_label("I have done this chapter").uncheck()
+        later.reload()
+        assert ticked.count() == 0
+
+
+def test_the_tick_needs_no_storage_to_be_ticked(browser, address):
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.add_init_script("Object.defineProperty(window, 'localStorage', {get() { throw new Error('no') }})")
+        page.goto(address + "/02_httpresponse/")
+        page.get_by_label("I have done this chapter").check()
+
+
+def test_a_listing_leads_to_its_whole_file(page, folder, address):
+    """For every listing of every chapter."""
+    for name in (name for name in names(folder) if name.startswith("/0")):
+        page.goto(address + name)
+        links = page.locator("article .filename a").evaluate_all("links => links.map(link => link.href)")
+        assert links, name
+        for link in links:
+            target, _, heading = link.removeprefix(address + "/").partition("#")
+            html = (folder / target / "index.html").read_text("utf-8")
+            assert f'id="{heading}"' in html, link
+
+
+def test_a_page_weighs_little(page, folder, address):
+    """Without pictures: 300 KB a page, and its style and script with it, compressed as a web server does."""
+    import gzip
+
+    for name in names(folder):
+        html = (folder / name.strip("/") / "index.html").read_bytes()
+        assert len(html) < 300_000, (name, len(html))
+    weights = []
+    page.on("response", lambda response: weights.append(response) if "/assets/" in response.url else None)
+    page.goto(address + "/08_production/", wait_until="networkidle")
+    loaded = [each.body() for each in weights if each.url.endswith((".css", ".js"))]
+    heaviest = (folder / "08_production" / "index.html").read_bytes()
+    assert sum(len(gzip.compress(part)) for part in [heaviest, *loaded]) < 300_000
+
+
+@pytest.mark.parametrize("name", ["/", "/02_httpresponse/", "/06_celery_compare/", "/compare/", "/speed/"])
+def test_nothing_hangs_over_the_edge_of_a_phone(browser, address, name):
+    with browser.new_context(viewport={"width": 360, "height": 740}) as context:
+        page = context.new_page()
+        page.goto(address + name)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_what_is_printed_has_no_buttons(page, address):
+    page.goto(address + "/02_httpresponse/")
+    page.emulate_media(media="print")
+    assert not page.locator(".chapter-tick").is_visible()
+    assert page.get_by_text("A correct file").first.is_visible()
+
+
+def test_the_search_index_has_no_whole_files(folder):
+    index = json.loads((folder / "search" / "search_index.json").read_text("utf-8"))
+    assert not [entry["location"] for entry in index["docs"] if entry["location"].startswith("files/")]
