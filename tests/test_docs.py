@@ -12,6 +12,8 @@ import pytest
 from pymdownx.superfences import SuperFencesException
 
 from tutorial import ROOT
+from tutorial.diagrams import DIAGRAMS, mark
+from tutorial.pages import files_shown, whole_files
 from tutorial.stepdiff import difference, fence
 
 DOCS = ROOT / "docs"
@@ -350,7 +352,8 @@ def median(figure):
 
 
 def comparison(of, measured):
-    head = f"| runner | answer | first row | one export | burst of {measured['exports']} | idle | peak | overhead | kill -9 |"
+    burst = f"burst of {measured['exports']}"
+    head = f"| runner | answer | first row | one export | {burst} | idle | peak | overhead | kill -9 |"
     lines = [head, "| --- |" + " ---: |" * 7 + " --- |"]
     for name, run in of.items():
         killed = measured["runs"][name]["killed"]
@@ -365,7 +368,10 @@ def comparison(of, measured):
 
 
 def burst(measured):
-    lines = [f"| runner | all {measured['exports']} answered | all files there | peak |", "| --- | ---: | ---: | ---: |"]
+    lines = [
+        f"| runner | all {measured['exports']} answered | all files there | peak |",
+        "| --- | ---: | ---: | ---: |",
+    ]
     for name, run in measured["medians"].items():
         answered, done, peak = (median(run[key]) for key in ("burst_answers", "burst", "peak_bytes"))
         lines.append(f"| {RUNNERS[name]} | {answered:.1f} s | {done:.1f} s | {peak / 1e6:,.0f} MB |")
@@ -465,3 +471,108 @@ def test_a_diff_shows_the_change_and_no_markers():
 def test_a_diff_that_shows_nothing_is_an_error(source):
     with pytest.raises(SuperFencesException):
         fence(source, "stepdiff", "stepdiff", {}, None)
+
+
+PAGES = sorted(DOCS.rglob("*.md"))
+CHAPTERS = sorted(DOCS.glob("0*.md"))
+
+
+def test_the_pages_with_whole_files_have_what_the_chapters_show():
+    pages = whole_files()
+    there = {page.relative_to(DOCS).as_posix(): page.read_text("utf-8") for page in (DOCS / "files").glob("*.md")}
+    assert there == pages, "run `tutorial record`"
+
+
+def test_a_file_that_a_chapter_shows_is_found():
+    page = '```python title="a.py"\n--8<-- "03_x/a.py:part"\n```\n\n```stepdiff\n02_y 03_x b/c.py\n```\n'
+    assert files_shown(page, "03_x") == ["a.py", "b/c.py"]
+    assert files_shown(page, "02_y") == []
+
+
+def unnamed_listings(page):
+    """The listings of a chapter whose fence does not name their file."""
+    found = re.findall(r'^ *```\w+(.*)\n *--8<-- "\w+/([^":]+)', page, re.MULTILINE)
+    return [name for title, name in found if title != f' title="{name}"']
+
+
+def test_every_listing_of_a_chapter_names_its_file():
+    for page in CHAPTERS:
+        assert unnamed_listings(page.read_text("utf-8")) == [], page.name
+    assert unnamed_listings('```python\n--8<-- "01_x/library/a.py:part"\n```\n') == ["library/a.py"]
+
+
+def unchecked_markup(page):
+    """What the strict build lets pass: raw pictures, ranges of lines, and lines marked by their numbers."""
+    return re.findall(r'<img|hl_lines|--8<-- "[^"]+:\d', page)
+
+
+def test_no_page_has_markup_that_the_build_does_not_check():
+    for page in PAGES:
+        assert unchecked_markup(page.read_text("utf-8")) == [], page.name
+    assert len(unchecked_markup('<img src=x> ```python hl_lines="2"\n--8<-- "a.py:1:3"\n')) == 3
+
+
+def pictures(page):
+    return re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", page)
+
+
+def test_every_picture_is_small_is_shown_and_has_a_text_that_tells_what_it_shows():
+    shown = [picture for page in PAGES for picture in pictures(page.read_text("utf-8"))]
+    assert [path for text, path in shown if len(text) < 40] == []
+    assets = {path.relative_to(DOCS).as_posix() for kind in ("png", "svg") for path in DOCS.rglob(f"*.{kind}")}
+    assert {path.partition("#")[0] for text, path in shown} == assets
+    assert [path for path in assets if (DOCS / path).stat().st_size > 60_000] == []
+
+
+def undrawn(folder):
+    """The diagrams of which a drawing is missing, or was made from another source."""
+    return [
+        f"{source.stem}-{theme}"
+        for source in sorted(folder.glob("*.mmd"))
+        for theme in ("light", "dark")
+        if mark(source.read_text("utf-8")) not in (folder / f"{source.stem}-{theme}.svg").read_text("utf-8")
+    ]
+
+
+def test_the_diagrams_are_drawn_from_their_sources(tmp_path):
+    assert undrawn(DIAGRAMS) == [], "run `tutorial diagrams`"
+    copy = shutil.copytree(DIAGRAMS, tmp_path / "diagrams")
+    (copy / "queue.mmd").write_text("sequenceDiagram\n", "utf-8")
+    assert undrawn(copy) == ["queue-light", "queue-dark"]
+
+
+@pytest.mark.parametrize("page", CHAPTERS, ids=lambda page: page.stem)
+def test_every_chapter_ends_with_a_check_a_recap_of_three_lines_and_what_is_next(page):
+    check, _, end = page.read_text("utf-8").partition("## Check your work")[2].partition("## Recap")
+    assert f".venv/bin/pytest steps/{page.stem}" in check
+    assert end.count("\n- ") == 3
+    assert re.search(r"\]\(\w+\.md\)", end.split("\n- ")[-1])
+
+
+def test_the_site_is_built_in_no_time(tmp_path):
+    built = build(ROOT, tmp_path / "site")
+    assert float(re.search(r"built in ([\d.]+) seconds", built.stderr).group(1)) < 15
+
+
+def test_the_first_pages_say_what_was_measured():
+    from benchmarks import plots
+
+    rows = plots.five_ways(speed()).values()
+    blocking, streamed, *others = rows
+    page = (DOCS / "index.md").read_text("utf-8")
+    answers = ", ".join(f"{row['answer'] * 1000:.0f}" for row in others[:-1])
+    files = ", ".join(f"{row['file']:.1f}" for row in others[:-1])
+    for sentence in (
+        f"the reader sees nothing for {blocking['answer']:.1f} seconds",
+        f"begins after {streamed['answer'] * 1000:.0f} ms and holds the reader for {streamed['file']:.1f} seconds",
+        f"answer after {answers} and {others[-1]['answer'] * 1000:.0f} ms, the reader is free",
+        f"the file is there after {files} and {others[-1]['file']:.1f} seconds",
+    ):
+        assert page.count(sentence) == 2, sentence
+    jobs = plots.jobs()
+    page = (DOCS / "compare.md").read_text("utf-8")
+    keys = ("overhead", "burst", "peak_bytes")
+    spawn, database = ({key: jobs[name][key]["median"] for key in keys} for name in ("spawn", "database"))
+    assert f"{spawn['overhead'] * 1000:.0f} ms with a process each, {database['overhead'] * 1000:.0f} ms from" in page
+    assert f"twenty: {spawn['burst']:.1f} s and {database['burst']:.1f} s" in page
+    assert f"memory: {spawn['peak_bytes'] / 1e6:.0f} MB and {database['peak_bytes'] / 1e6:.0f} MB" in page
