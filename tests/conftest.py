@@ -9,7 +9,7 @@ import pytest
 from tutorial import LOCAL, ROOT
 
 # Like all tests with Chromium: on the newer Python. The site is the same on both.
-collect_ignore = ["test_site.py"] if sys.version_info < (3, 12) else []
+collect_ignore = ["test_screenshots.py", "test_site.py"] if sys.version_info < (3, 12) else []
 
 
 @pytest.fixture

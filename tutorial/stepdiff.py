@@ -31,7 +31,9 @@ def fence(source, language, css_class, options, md, **kwargs):
     except (OSError, TypeError, ValueError) as error:
         # Any other exception would be swallowed, and the page would show the fence's own text.
         raise SuperFencesException(f"stepdiff {source!r}: {error}") from error
-    return highlight(text, DiffLexer(), HtmlFormatter(wrapcode=True))
+    coloured = highlight(text, DiffLexer(), HtmlFormatter(wrapcode=True))
+    title = f'<span class="filename">{source.split()[2]}</span>' if len(source.split()) == 3 else ""
+    return coloured.replace("<pre>", f"{title}<pre>", 1)
 
 
 def difference(before, after, name=None, root=ROOT):

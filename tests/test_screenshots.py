@@ -1,0 +1,31 @@
+"""`tutorial screenshots`, with a small library: each kind of picture once, of pages, of a browser and of a mail."""
+
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from tutorial import UserError, screenshots
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("name, height", [("downloaded", 520), ("mail", 200)])
+def test_a_picture_is_made_of_what_runs(name, height, tmp_path, monkeypatch):
+    monkeypatch.setattr(screenshots, "BOOKS", 20_000)
+    screenshots.run(name, tmp_path, Console(quiet=True))
+    (path,) = tmp_path.iterdir()
+    with Image.open(path) as image:
+        assert path.name == f"{name}.png" and 800 <= image.width <= 1000 and image.height >= height
+        assert len(image.getcolors()) > 20  # not an empty page
+
+
+def test_what_is_missing_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(screenshots.shutil, "which", lambda name: None if name == "Xvfb" else name)
+    with pytest.raises(UserError, match="Xvfb was not found"):
+        screenshots.run("", tmp_path, Console(quiet=True))
+
+
+def test_a_picture_that_is_too_large_is_refused(tmp_path):
+    studio = screenshots.Studio(tmp_path, tmp_path, "", Console(quiet=True))
+    with pytest.raises(UserError, match="noise.png has"):
+        studio.save("noise", Image.effect_noise((800, 800), 90))
