@@ -27,5 +27,5 @@ def test_what_is_missing_is_named(tmp_path, monkeypatch):
 
 def test_a_picture_that_is_too_large_is_refused(tmp_path):
     studio = screenshots.Studio(tmp_path, tmp_path, "", Console(quiet=True))
-    with pytest.raises(UserError, match="noise.png has"):
+    with pytest.raises(UserError, match=r"noise\.png has"):
         studio.save("noise", Image.effect_noise((800, 800), 90))

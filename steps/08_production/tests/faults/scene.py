@@ -20,6 +20,7 @@ from tests.servers import STEP, free_port, smtp, wait_for
 from tests.workers import worker
 
 LEASE, START, VISIBILITY, REAP_EVERY = 2, 8, 3, 5  # seconds
+MISSES = 8  # exports that end sooner than they are looked at, before that is said
 RUNNERS = ("spawn", "database", "files", "redis", "rabbitmq")
 
 
@@ -47,6 +48,7 @@ class Scene:
             "EXPORT_LEASE": str(LEASE),
             "EXPORT_START": str(START),
             "EXPORT_BACKOFF": "1",
+            "EXPORT_QUOTA_BYTES": str(10**12),
         }
         port = free_port()
         self.library.mail_server = f"smtp://127.0.0.1:{port}"
@@ -81,20 +83,23 @@ class Scene:
             years = random.sample(range(2018, 2025), self.count)
             self.asked = {reader.export(published_to=f"{year}-12-31"): year for year in years}
         self.wanted |= self.asked
+        self.place = random.uniform(0.05, 0.6)
 
     def in_mid_export(self):
         """Wait for a random moment at which each is between its first and its last book."""
-        place = random.uniform(0.05, 0.6)
-        while wait_for(lambda: self.moment(place), "the exports to be under way") == "missed":
+        for _ in range(MISSES):
+            if wait_for(self.moment, "the exports to be under way") == "hit":
+                return
             self.ask()
+        raise AssertionError(f"{MISSES} times the exports had ended before they were seen under way: too few books")
 
-    def moment(self, place):
-        """`hit` when each is under way and one has a share of `place` behind it, `missed` when all have ended."""
+    def moment(self):
+        """`hit` when each is under way and one has a share of `self.place` behind it, `missed` when all have ended."""
         rows = [row for row in self.rows() if row["id"] in self.asked]
         if all(row["finished_at"] for row in rows):
             return "missed"
         begun = [row for row in rows if 0 < row["rows_done"] < (row["rows_total"] or 0) and row["state"] == "running"]
-        far = any(row["rows_done"] >= place * row["rows_total"] for row in begun)
+        far = any(row["rows_done"] >= self.place * row["rows_total"] for row in begun)
         return "hit" if far and len(begun) == self.count else None
 
     def processes(self):

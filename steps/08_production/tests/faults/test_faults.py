@@ -169,7 +169,7 @@ SHORT = [cell for number, cell in enumerate(CELLS) if number % 6 == 0]
 def books_database(tmp_path_factory):
     def make(path):
         database = make_database(path, books=50_000)
-        multiply(database, 200_000)
+        multiply(database, 800_000)  # seconds of work, with progress written every half
         return database
 
     return made_once(tmp_path_factory, "faults_database", make)
@@ -218,7 +218,7 @@ COPIES_ON_POSTGRESQL = """
     INSERT INTO library_book (title, author_id, isbn, genre, language, published_on, pages, price)
     SELECT title || ' ' || n, author_id, '9798' || lpad((row_number() OVER ())::text, 9, '0'), genre, language,
            published_on, pages, price
-    FROM generate_series(1, 3) AS n CROSS JOIN library_book
+    FROM generate_series(1, 15) AS n CROSS JOIN library_book
 """
 
 
