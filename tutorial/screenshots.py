@@ -194,8 +194,8 @@ def of_the_export(studio):
         page.locator("[data-test=export-button]").click()
         page.get_by_text("A mail was sent").wait_for(timeout=120_000)
         mails = studio.place / f"{find_step('05').name}-data" / "mail"
-        sent = [read_mail(path) for path in mails.iterdir()]
-    (mail,) = [mail for mail in sent if any(mail.iter_attachments())]
+        (_, export) = page.url.rstrip("/").rsplit("/", 1)
+        (mail,) = [mail for mail in map(read_mail, mails.iterdir()) if export in mail["Message-ID"]]
     (attachment,) = mail.iter_attachments()
     studio.print_page(
         "mail", "mail", subject=html.escape(mail["Subject"]), sender=html.escape(mail["From"]), to=mail["To"],
