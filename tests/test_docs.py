@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 from pymdownx.superfences import SuperFencesException
 
-from tutorial import ROOT
+from tutorial import ROOT, instructors
 from tutorial.diagrams import DIAGRAMS, mark
 from tutorial.pages import files_shown, whole_files
 from tutorial.stepdiff import difference, fence
@@ -481,6 +481,10 @@ def test_the_pages_with_whole_files_have_what_the_chapters_show():
     pages = whole_files()
     there = {page.relative_to(DOCS).as_posix(): page.read_text("utf-8") for page in (DOCS / "files").glob("*.md")}
     assert there == pages, "run `tutorial record`"
+
+
+def test_the_instructors_page_is_that_of_the_steps():
+    assert (DOCS / "instructors.md").read_text("utf-8") == instructors.page(), "run `tutorial record`"
 
 
 def test_a_file_that_a_chapter_shows_is_found():

@@ -11,7 +11,7 @@ STEPS = [pytest.param(step, before, id=step.name) for step, before in neighbours
 @pytest.mark.parametrize("step, before", STEPS)
 def test_step_toml_says_what_the_step_changes(step, before):
     assert undeclared(step, before) == []
-    needed = {"title", "goal", "minutes", "demo", "adds", "changes", "removes", "retires"}
+    needed = {"title", "goal", "minutes", "demo", "adds", "changes", "removes", "retires", "teach"}
     assert needed <= about(step).keys() <= needed | {"worker", "variables"}
 
 

@@ -101,7 +101,7 @@ def copy_step(step, folder):
 
 def start_project(folder):
     """What is before the first step: a new Django project with an empty app `library`."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     for command in (["startproject", "config", "."], ["startapp", "library"]):
         subprocess.run([sys.executable, "-m", "django", *command], cwd=folder, check=True)
     return folder

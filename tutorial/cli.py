@@ -9,10 +9,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tutorial import ROOT, UserError
+from tutorial import ROOT, UserError, learning
+from tutorial import branches as branching
 from tutorial import carry as carrying
 from tutorial import demo as demonstration
 from tutorial import diagrams as drawing
+from tutorial import doctor as examination
 from tutorial import walk as walking
 
 RESULTS = ROOT / "benchmarks" / "results" / "speed.json"
@@ -26,7 +28,12 @@ def main():
     """Background jobs in Django, one step after the other."""
 
 
-@app.command()
+LEARN, TEACH, KEEP = "To learn", "To teach", "To keep the steps"
+Step = Annotated[str, typer.Argument(help="Which step: 03, 3 or 03_streaming.", metavar="STEP")]
+Folder = Annotated[Path | None, typer.Argument(help="Your folder.", show_default="where you started it")]
+
+
+@app.command(rich_help_panel=LEARN)
 def demo(
     step: Annotated[str, typer.Argument(help="Which step: 03, 3 or 03_streaming.", show_default="the newest")] = "",
     books: Annotated[int, typer.Option(min=1, max=99_999_999, help="How many books the library has.")] = 100_000,
@@ -43,7 +50,78 @@ def demo(
     stop_on_error(demonstration.run, step, books, port, timeout, folder, console)
 
 
-@app.command()
+@app.command(rich_help_panel=LEARN)
+def start(
+    step: Step,
+    folder: Annotated[
+        Path | None, typer.Argument(help="Where it goes; must be new, or empty.", show_default="learn/STEP")
+    ] = None,
+):
+    """Begin a step yourself: its starting code in a folder of yours, and what to build, in the order to build it.
+
+    The code is the end of the step before. What you write is yours: only a few names are used by
+    the tests, and `start` tells them.
+    """
+    stop_on_error(learning.start, step, folder, console)
+
+
+@app.command(rich_help_panel=LEARN)
+def check(
+    step: Step,
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Your folder; or many, for a class.", show_default="where you started it"),
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="A line of CSV for each folder.")] = False,
+    limit: Annotated[int, typer.Option(min=5, help="Seconds that a folder may take.")] = 120,
+):
+    """Run the tests of a step on your code, and say what it reaches, what is expected, and what comes next.
+
+    Your folder is copied first and never written to. What needs a database server, a broker or a
+    browser is left out; `pytest steps/STEP` shows it for our own code. The exit code is 0 when all goals
+    are reached.
+
+    With several folders each gets a line, and the last line counts. Tests run the code that they
+    test: check strangers' folders where they can do no harm.
+    """
+    stop_on_error(learning.check, step, folders or [], as_csv, limit, console)
+
+
+@app.command(rich_help_panel=LEARN)
+def hint(step: Step):
+    """One more hint for the goal at which your last check stopped."""
+    stop_on_error(learning.hint, step, console)
+
+
+@app.command(rich_help_panel=LEARN)
+def diff(step: Step, folder: Folder = None):
+    """Show how your code differs from our solution (- is yours, + is ours). Tests and texts are left out."""
+    stop_on_error(learning.diff, step, folder, console)
+
+
+@app.command(rich_help_panel=LEARN)
+def status():
+    """Show all steps, and how far you have come in each."""
+    stop_on_error(learning.status, console)
+
+
+@app.command(rich_help_panel=LEARN)
+def doctor():
+    """Say what this machine can run, and how to get what it lacks, on Debian, macOS and Windows."""
+    stop_on_error(examination.run, console)
+
+
+@app.command(rich_help_panel=TEACH)
+def branches():
+    """Build local git branches step/01_models, step/02_httpresponse … as one line of commits.
+
+    For those who read steps as history: `git diff step/02_httpresponse step/03_streaming`, or an editor's
+    view of a file's past. They are made anew at will, and never edited by hand.
+    """
+    stop_on_error(branching.run, console)
+
+
+@app.command(rich_help_panel=KEEP)
 def bench(
     books: Annotated[list[int], typer.Option(min=2_000, max=99_999_999, help="Of how many books; may be repeated.")] = (
         1_000_000,
@@ -70,7 +148,7 @@ def bench(
     sys.exit(done.returncode)
 
 
-@app.command()
+@app.command(rich_help_panel=KEEP)
 def carry(
     step: Annotated[str, typer.Argument(help="The step you have edited: 02, 2 or 02_httpresponse.")],
     root: Annotated[Path, typer.Option(help="The repository.", show_default="this one")] = ROOT,
@@ -83,7 +161,7 @@ def carry(
     stop_on_error(carrying.run, step, root, console)
 
 
-@app.command()
+@app.command(rich_help_panel=KEEP)
 def record(
     chapters: Annotated[list[str] | None, typer.Argument(help="Which, like 03; all, if none is named.")] = None,
 ):
@@ -95,7 +173,7 @@ def record(
     stop_on_error(walking.record, chapters, console)
 
 
-@app.command()
+@app.command(rich_help_panel=KEEP)
 def screenshots(
     only: Annotated[str, typer.Option(help="Only pictures with this in their names, like mail.")] = "",
     folder: Annotated[Path, typer.Option(help="Where they go.", show_default="docs/assets/pictures")] = (
@@ -111,7 +189,7 @@ def screenshots(
     stop_on_error(pictures.run, only, folder, console)
 
 
-@app.command()
+@app.command(rich_help_panel=KEEP)
 def diagrams(
     mermaid: Annotated[Path, typer.Argument(help="mermaid.min.js, which npm brings: npm install mermaid.")] = Path(
         "node_modules/mermaid/dist/mermaid.min.js"
@@ -121,7 +199,7 @@ def diagrams(
     stop_on_error(drawing.run, mermaid, console)
 
 
-@app.command()
+@app.command(rich_help_panel=KEEP)
 def constraints():
     """Resolve the newest versions of all that pyproject.toml names, and write constraints.txt."""
     command = ["uv", "pip", "compile", "--universal", "--python-version=3.11", "--all-extras", "--upgrade"]
@@ -132,7 +210,7 @@ def constraints():
 def stop_on_error(action, *arguments):
     """Do it; say an error that the user can mend in one line."""
     try:
-        action(*arguments)
+        raise typer.Exit(action(*arguments) or 0)
     except UserError as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None

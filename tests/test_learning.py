@@ -1,0 +1,345 @@
+"""`tutorial start`, `check`, `hint`, `diff`, `status`, `doctor`, `branches`: the command that a learner types."""
+
+import csv
+import io
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tutorial import ROOT, all_steps, find_step, goals
+from tutorial.checks import added_tests, neighbours, step_files, tests_in
+
+TUTORIAL = Path(sys.executable).with_name("tutorial")
+STEPS = [step.name[:2] for step in all_steps()]
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder to work in, whose name has what breaks careless code."""
+    folder = tmp_path / "Zoë’s class, room 3"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def tutorial(place, monkeypatch):
+    """Runs the command `tutorial` in that folder, with a memory of its own. Gives the ended process."""
+    before = solutions()
+    monkeypatch.setenv("TUTORIAL_PROGRESS", str(place / "progress.json"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments, code=0):
+        done = subprocess.run([TUTORIAL, *map(str, arguments)], cwd=place, capture_output=True, text=True)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stdout + done.stderr
+        return done
+
+    yield run
+    assert solutions() == before  # nothing in steps/ is ever written
+
+
+def solutions():
+    return {step.name: step_files(step) for step in all_steps()}
+
+
+# What start gives.
+
+
+@pytest.mark.parametrize("number", ["02", "08"])
+def test_it_starts_with_the_end_of_the_step_before(tutorial, place, number):
+    step = find_step(number)
+    said = tutorial("start", number).stdout
+    before = dict(neighbours())[step]
+    given, ours = step_files(place / "learn" / step.name), step_files(before)
+    assert given == {name: content for name, content in ours.items() if name not in ("step.toml", "README.md")}
+    for goal in goals.read(step).goals:
+        assert goal.says in said
+    assert f"docs/{step.name}.md" in said and f"tutorial check {number}" in said
+
+
+def test_the_first_step_starts_with_a_new_project(tutorial, place):
+    tutorial("start", "1", place / "mine")
+    assert {"manage.py", "config/settings.py", "library/models.py"} <= step_files(place / "mine").keys()
+
+
+def test_a_folder_that_has_something_in_it_stays_as_it_is(tutorial, place):
+    (place / "mine").mkdir()
+    (place / "mine" / "thesis.txt").write_text("two years of work")
+    said = tutorial("start", "02", "mine", code=1).stdout
+    assert "is there already, and not empty: it stays as it is" in said
+    assert step_files(place / "mine") == {"thesis.txt": b"two years of work"}
+    (place / "empty").mkdir()
+    tutorial("start", "02", "empty")
+
+
+@pytest.mark.parametrize("folder", ["file/mine", "/proc/mine"])
+def test_a_folder_that_cannot_be_written_is_one_line(tutorial, place, folder):
+    (place / "file").write_text("")
+    said = tutorial("start", "02", folder, code=1).stdout
+    assert len(said.splitlines()) == 1 and "cannot be written" in said
+
+
+def test_the_solutions_are_no_place_to_learn_in(tutorial):
+    assert "is among the solutions" in tutorial("start", "02", ROOT / "steps" / "mine", code=1).stdout
+
+
+def test_a_step_that_does_not_exist_is_one_line(tutorial):
+    for command in ("start", "check", "hint", "diff"):
+        assert "There is no step '12'. The steps are: 01_models" in tutorial(command, "12", code=1).stdout
+
+
+# What check says.
+
+
+@pytest.mark.parametrize("number", STEPS)
+def test_our_own_code_reaches_every_goal(tutorial, number):
+    said = tutorial("check", number, find_step(number)).stdout
+    assert "All of it." in said and "✗" not in said
+
+
+@pytest.mark.parametrize("number", STEPS)
+def test_the_code_to_start_from_does_not_and_each_failed_test_has_a_hint(tutorial, place, number, monkeypatch):
+    from tutorial import checking
+
+    step = find_step(number)
+    tutorial("start", number, "mine")
+    verdict = checking.check(step, place / "mine")
+    assert verdict.trouble or verdict.failed()
+    for test in verdict.failed():
+        (goal,) = [goal for goal in goals.read(step).goals if goal.has(test) or in_file(goal, test)][:1]
+        assert all(goal.hints)
+    assert len(verdict.failed()) > len(verdict.passed())
+
+
+def in_file(goal, file):
+    """Is one of its tests in this file, which could not even be imported?"""
+    return any(test.startswith(f"{file}::") for test in goal.tests)
+
+
+@pytest.mark.parametrize("number", STEPS)
+def test_each_test_of_a_step_belongs_to_one_goal(number):
+    step = find_step(number)
+    task, files, before = goals.read(step), step_files(step), dict(neighbours())[step]
+    for added in added_tests(step, before):
+        for test in [added] if "::" in added else [f"{added}::{test}" for test in tests_in(files[added])]:
+            owners = [goal.says for goal in task.goals if goal.has(test)]
+            assert len(owners) == (0 if test.startswith(tuple(task.leaves_out)) else 1), (test, owners)
+    for test in {test for goal in task.goals for test in goal.tests}:
+        file, _, function = test.partition("::")
+        assert function in ("", *tests_in(files[file])), test
+
+
+def test_it_says_what_is_expected_what_came_and_what_to_do(tutorial, place):
+    shutil.copytree(find_step("02"), place / "mine", ignore=shutil.ignore_patterns("__pycache__"))
+    views = place / "mine" / "library" / "views.py"
+    views.write_text(
+        views.read_text().replace("write_csv(book_filter.qs, file,", "write_csv(Book.objects.all(), file,")
+    )
+    said = tutorial("check", "02", "mine", code=1).stdout
+    assert re.search(r"✗ The download takes the filters of the page, .* \(\d of \d+ tests\)", said)
+    assert "expected  the filters of the list, with filters0-expected0" in said
+    assert re.search(r"came      assert \[", said)
+    assert "test      tests/test_download.py::test_the_filters_of_the_list[filters0-expected0]" in said
+    assert "Hint: BookFilter(request.GET" in said
+
+
+LINE = r", line \d+: "
+BROKEN = {
+    "a word too many": ("library/views.py", "def ", "def def ", rf"library/views\.py{LINE}SyntaxError: "),
+    "a wrong name": ("library/urls.py", "views.book_list", "views.x", rf"library/urls\.py{LINE}AttributeError"),
+    "a missing app": (
+        "config/settings.py",
+        '"library",',
+        '"libary",',
+        r"ModuleNotFoundError: No module named 'libary'",
+    ),
+    "no migration": ("library/models.py", "max_length=300", "max_length=301", r"Your models have changed: python"),
+    "a wrong option": ("library/models.py", "max_length=300", "", r"\(fields\.E120\)"),
+    "a bad migration": ("library/migrations/0001_initial.py", "operations = [", "operations = [1,", "AttributeError"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_project_that_does_not_start_is_the_line_that_matters(tutorial, place, name):
+    file, old, new, expected = BROKEN[name]
+    shutil.copytree(find_step("02"), place / "mine", ignore=shutil.ignore_patterns("__pycache__"))
+    code = place / "mine" / file
+    code.write_text(code.read_text().replace(old, new, 1))
+    said = tutorial("check", "02", "mine", code=1).stdout
+    trouble = said.partition("The tests could not be run:\n")[2].partition("\n\n")[0]
+    assert re.search(expected, trouble) and len(trouble.splitlines()) == 1, said
+    assert "tutorial-check" not in said  # a place that the learner does not know
+
+
+def test_a_folder_without_a_project_is_one_line(tutorial, place):
+    assert "has no manage.py" in tutorial("check", "02", place, code=1).stdout
+    assert "There is no folder nowhere." in tutorial("check", "02", "nowhere", code=1).stdout
+    assert "Which folder? Name it, or begin with: tutorial start 02" in tutorial("check", "02", code=1).stdout
+
+
+def test_a_project_that_waits_for_ever_is_ended_with_all_it_has_started(tutorial, place):
+    shutil.copytree(find_step("02"), place / "mine", ignore=shutil.ignore_patterns("__pycache__"))
+    (place / "mine" / "library" / "apps.py").open("a").write(
+        "\nimport subprocess, sys\n"
+        "child = [sys.executable, '-c', 'import signal; signal.pause() # of a learner']\n"
+        "subprocess.Popen(child).wait()\n"
+    )
+    said = tutorial("check", "02", "mine", "--limit=5", code=1).stdout
+    assert "It did not end within 5 seconds." in said
+    assert not [each for each in psutil.process_iter() if "# of a learner" in str(words(each))]
+
+
+def words(process):
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return ""
+
+
+def test_ctrl_c_ends_a_check_and_leaves_nothing(tutorial, place, monkeypatch):
+    temporary = place / "tmp"
+    temporary.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary), "TUTORIAL_PROGRESS": str(place / "progress.json")}
+    heed = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731
+    command = [TUTORIAL, "check", "03", find_step("03")]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heed
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not list(temporary.glob("pytest-of-*/pytest-*/*")):
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.05)
+        started = psutil.Process(process.pid).children(recursive=True)
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.stdout.read()
+    assert process.returncode == 130 and said.rstrip().endswith("Stopped."), said
+    assert psutil.wait_procs(started, timeout=10)[1] == []
+    assert not list(temporary.glob("tutorial-check-*"))
+
+
+def test_many_folders_are_a_line_each_and_a_broken_one_stops_nobody(tutorial, place):
+    for name in ("ana", "ben"):
+        shutil.copytree(find_step("02"), place / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (place / "ben" / "library" / "urls.py").write_text("oops")
+    done = tutorial("check", "02", "ana", "ben", "carla", "--csv", code=1)
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [Path(row["folder"]).name for row in rows] == ["ana", "ben", "carla"]
+    assert [(row["goals"], row["of"]) for row in rows] == [("5", "5"), ("0", "5"), ("0", "5")]
+    assert rows[0]["next"] == "" and int(rows[0]["passed"]) > 40
+    assert "NameError: name 'oops' is not defined" in rows[1]["next"]
+    assert rows[2]["next"] == "There is no folder carla."
+    assert done.stderr == "1 of 3 have reached all goals of step 02.\n"
+
+
+# The rest.
+
+
+def test_hints_come_one_at_a_time_and_then_all(tutorial):
+    all_hints = goals.read(find_step("03")).goals[0].hints
+    for number, text in enumerate(all_hints, 1):
+        said = tutorial("hint", "03").stdout
+        assert f"{number} of {len(all_hints)}: {text}" in said.replace("\n", " ") or text in said
+    said = tutorial("hint", "03").stdout
+    assert all(text in said for text in all_hints) and "tutorial diff 03" in said
+
+
+def test_the_hints_after_a_check_are_those_of_its_first_failed_goal(tutorial, place):
+    shutil.copytree(find_step("02"), place / "mine", ignore=shutil.ignore_patterns("__pycache__"))
+    code = place / "mine" / "library" / "book_csv.py"
+    code.write_text(code.read_text().replace("text = F if raw else without_formula", "text = F"))
+    tutorial("check", "02", "mine", code=1)
+    goal = goals.read(find_step("02")).goals[2]
+    assert f"2 of {len(goal.hints)}: {goal.hints[1]}" in tutorial("hint", "02").stdout
+    assert re.search(r"02 .* 3 of 5 .*mine", tutorial("status").stdout)
+
+
+def test_diff_shows_the_way_to_our_code(tutorial, place):
+    tutorial("start", "03", "mine")
+    said = tutorial("diff", "03").stdout
+    assert "--- yours/library/views.py\n+++ 03_streaming/library/views.py\n" in said
+    assert "+    response = StreamingHttpResponse(chunks" in said and "yours/tests" not in said
+    shutil.rmtree(place / "mine")
+    shutil.copytree(find_step("03"), place / "mine", ignore=shutil.ignore_patterns("__pycache__"))
+    assert "is the solution of step 03, to the byte." in tutorial("diff", "03", "mine").stdout
+
+
+def test_status_shows_all_steps(tutorial, place):
+    tutorial("start", "03", "mine")
+    rows = tutorial("status").stdout.splitlines()
+    assert [row[:2] for row in rows[1:]] == STEPS
+    assert "begun" in rows[3] and "mine" in rows[3] and "–" in rows[4]
+
+
+def test_a_memory_that_cannot_be_read_or_written_costs_nothing_else(tutorial, place, monkeypatch):
+    (place / "progress.json").write_text("{broken")
+    tutorial("start", "03", "mine")
+    monkeypatch.setenv("TUTORIAL_PROGRESS", "/proc/progress.json")
+    tutorial("start", "03", "other")
+    assert "–" in tutorial("status").stdout
+
+
+def test_doctor_names_what_is_missing_and_how_to_get_it(tutorial, monkeypatch, tmp_path):
+    said = tutorial("doctor").stdout
+    assert re.search(r"✓ Python +all steps: 3\.11 or newer +3\.", said)
+    assert len(said.partition("\n\n")[0].splitlines()) == 10
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert re.search(r"– Chromium .* missing\. apt install chromium", tutorial("doctor").stdout)
+
+
+def test_branches_are_one_line_of_commits_and_nothing_else_changes(tmp_path, doctored):
+    for name in ("tutorial", "benchmarks"):
+        shutil.copytree(ROOT / name, doctored / name, ignore=shutil.ignore_patterns("__pycache__"))
+    before = git(doctored, "status", "--porcelain"), git(doctored, "rev-parse", "HEAD")
+    said = branches(doctored)
+    names = [step.name for step in all_steps()]
+    assert git(doctored, "log", "--reverse", "--format=%s", f"step/{names[-1]}").count("\n") == len(names) - 1
+    for first, second in pairwise(names):
+        assert git(doctored, "rev-parse", f"step/{second}^") == git(doctored, "rev-parse", f"step/{first}")
+    shown = git(doctored, "show", "step/03_streaming:library/views.py")
+    assert shown == (ROOT / "steps/03_streaming/library/views.py").read_text().rstrip("\n")
+    assert (git(doctored, "status", "--porcelain"), git(doctored, "rev-parse", "HEAD")) == before
+    assert branches(doctored) == said  # the same files, the same commits
+
+
+def test_a_branch_with_somebodys_work_is_left_alone(doctored):
+    shutil.copytree(ROOT / "tutorial", doctored / "tutorial", ignore=shutil.ignore_patterns("__pycache__"))
+    git(doctored, "branch", "step/02_httpresponse")
+    mine = git(doctored, "rev-parse", "step/02_httpresponse")
+    assert "has work of yours" in branches(doctored, code=1)
+    assert git(doctored, "rev-parse", "step/02_httpresponse") == mine
+
+
+def branches(root, code=0):
+    """`tutorial branches`, as this copy of the repository has it."""
+    command = [sys.executable, "-m", "tutorial.cli", "branches"]
+    done = subprocess.run(
+        command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def git(root, *arguments):
+    return subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_every_command_explains_itself(tutorial):
+    listed = re.findall(r"^│ (\w+) {2,}", tutorial("--help").stdout, re.MULTILINE)
+    assert {"demo", "start", "check", "hint", "diff", "status", "doctor", "branches", "bench"} <= set(listed)
+    for command in listed:
+        said = tutorial(command, "--help").stdout
+        assert re.search(r"Usage: tutorial \w+ .*\n\s*\n \S.{20,}", said), said
+
+
+def test_the_memory_is_where_git_does_not_look():
+    assert ".progress.json" in (ROOT / ".gitignore").read_text().splitlines()
+    assert "learn/" in (ROOT / ".gitignore").read_text().splitlines()

@@ -1,0 +1,165 @@
+"""`tutorial check`: the tests that a step adds, run on a copy of a learner's folder, and told in plain words."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from tutorial import LOCAL, UserError, goals
+from tutorial.checks import added_tests, neighbours
+
+LEFT_OUT = "not services and not browser and not office"  # what a learner's machine need not have
+TRAP = "test_trap_"  # what the step itself does not survive yet; a learner's code may
+NOT_OURS = ("CELERY_", "DATA_DIR", "DATABASE_URL", "DJANGO_", "EMAIL_", "EXPORT_", "PYTEST_", "SITE_URL")
+
+
+@dataclass
+class Verdict:
+    """What became of a folder. `trouble` is one sentence if its tests could not be run."""
+
+    step: Path
+    folder: Path
+    trouble: str = ""
+    tests: dict = field(default_factory=dict)  # node id: (outcome, what came instead)
+    seconds: float = 0
+
+    def failed(self, goal=None):
+        """The node ids that failed, of a goal or of all; traps are not counted."""
+        return [
+            test
+            for test, (outcome, _) in self.tests.items()
+            if outcome == "failed" and TRAP not in test and (goal is None or goal.has(test))
+        ]
+
+    def reached(self, goal):
+        return not self.trouble and not self.failed(goal)
+
+    def passed(self):
+        return [test for test, (outcome, _) in self.tests.items() if outcome == "passed"]
+
+
+def check(step, folder, limit=120):
+    """Run the step's added tests on a copy of `folder`. Gives a Verdict, after `limit` seconds at the latest."""
+    began, verdict = time.monotonic(), Verdict(step, folder)
+    with copy_of(step, folder) as copy, tempfile.TemporaryDirectory(prefix="verdicts-") as notes:
+        runner = Runner(copy, began + limit, Path(notes) / "verdicts.jsonl")
+        try:
+            verdict.trouble = runner.trouble_to_start()
+            if not verdict.trouble:
+                verdict.tests, verdict.trouble = runner.run_tests(added_to(step))
+        except subprocess.TimeoutExpired:
+            verdict.trouble = f"It did not end within {limit} seconds. Does something wait for ever?"
+    verdict.seconds = time.monotonic() - began
+    return verdict
+
+
+def added_to(step):
+    before = dict(neighbours(step.parent.parent))[step]
+    left_out = tuple(goals.read(step).leaves_out)
+    return [test for test in added_tests(step, before) if not test.startswith(left_out)]
+
+
+@contextmanager
+def copy_of(step, folder):
+    """The learner's files with the step's tests in the place of his own, in a folder that is deleted in the end."""
+    if not (folder / "manage.py").is_file():
+        raise UserError(
+            f"{folder} has no manage.py, so it is no Django project. To begin: tutorial start {step.name[:2]}"
+        )
+    with tempfile.TemporaryDirectory(prefix="tutorial-check-", ignore_cleanup_errors=True) as place:
+        copy = Path(place).resolve() / "project"
+        try:
+            shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(*LOCAL, ".git"), symlinks=True)
+        except (OSError, shutil.Error) as error:
+            raise UserError(f"{folder} cannot be read: {error}") from None
+        shutil.rmtree(copy / "tests", ignore_errors=True)
+        (copy / "conftest.py").unlink(missing_ok=True)
+        shutil.copytree(step / "tests", copy / "tests", ignore=shutil.ignore_patterns(*LOCAL))
+        for name in ("pytest.ini", "step.toml"):
+            shutil.copy(step / name, copy)
+        yield copy
+
+
+class Runner:
+    """Runs what has to be run in a learner's project until `deadline` (time.monotonic), then no longer."""
+
+    def __init__(self, folder, deadline, verdicts):
+        self.folder, self.deadline, self.verdicts = folder, deadline, verdicts
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
+        self.environment |= {"VERDICTS": str(verdicts), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def run(self, *arguments):
+        """The return code and all that Python says of `arguments`. Whatever it has started ends with it."""
+        command = [sys.executable, *arguments]
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
+        own = {"start_new_session": True} if os.name == "posix" else {}
+        with subprocess.Popen(command, cwd=self.folder, env=self.environment, **options, **own) as process:
+            try:
+                said, _ = process.communicate(timeout=max(0, self.deadline - time.monotonic()))
+                return process.returncode, said
+            finally:
+                if process.poll() is None:
+                    end(process)
+
+    def trouble_to_start(self):
+        """The line that matters, if the project cannot be imported, or its tables not be made."""
+        for arguments, advice in (
+            (["check"], ""),
+            (["makemigrations", "--check", "--dry-run"], "Your models have changed: python manage.py makemigrations"),
+            (["migrate", "--verbosity=0"], ""),
+        ):
+            code, said = self.run("manage.py", *arguments)
+            if code:
+                if advice and "Traceback" not in said:
+                    return advice
+                return self.line_that_matters(said)
+        (self.folder / "db.sqlite3").unlink(missing_ok=True)
+        return ""
+
+    def line_that_matters(self, said):
+        """Of a traceback, the last place in the learner's own files, and the error; else the first error of a check."""
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
+        places = re.findall(rf'File "{re.escape(str(self.folder))}{re.escape(os.sep)}(.+?)", line (\d+)', said)
+        if found := [line for line in lines if re.search(r"\(\w+\.[EW]\d+\)", line)]:
+            return found[0]
+        error = lines[-1] if lines else "It ended without a word."
+        places = [place for place in places if place[0] != "manage.py"] or places
+        return f"{places[-1][0]}, line {places[-1][1]}: {error}" if places else error
+
+    def run_tests(self, tests):
+        """The outcome of each test, and a sentence if pytest itself did not get as far."""
+        command = ["-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", "-p", "tutorial.verdicts"]
+        command += ["-m", LEFT_OUT, "--continue-on-collection-errors"]
+        command += ["-n2", "--dist=worksteal"] if (os.cpu_count() or 1) > 1 else []
+        code, said = self.run(*command, *tests)
+        lines = self.verdicts.read_text("utf-8").splitlines() if self.verdicts.exists() else []
+        outcomes = {}
+        for each in map(json.loads, lines):
+            if outcomes.get(each["test"], ("",))[0] != "failed":
+                outcomes[each["test"]] = each["outcome"], each["came"].replace(f"{self.folder}{os.sep}", "")
+        errors = [line[2:].strip() for line in said.splitlines() if line.startswith("E ")]
+        if not outcomes:
+            return {}, errors[-1] if errors else self.line_that_matters(said)
+        return outcomes, ""
+
+
+def end(process):
+    """End it with all that it has started. A Ctrl-C first: it lets tests stop their servers."""
+    started = psutil.Process(process.pid).children(recursive=True)
+    if os.name == "posix":
+        os.killpg(process.pid, signal.SIGINT)
+        psutil.wait_procs([psutil.Process(process.pid)], timeout=10)
+    for each in [process, *started]:
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
+    process.wait()

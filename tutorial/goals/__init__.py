@@ -1,0 +1,37 @@
+"""What each step asks of a learner's code: NN.toml has the goals of a step, in the order in which to reach them."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Goal:
+    """`tests` are files of tests, or single functions of them: tests/test_x.py::test_y."""
+
+    says: str
+    tests: tuple
+    hints: tuple
+
+    def has(self, test):
+        """Is this one of its tests? `test` is a node id of pytest, or the name of a file."""
+        name = test.partition("[")[0]
+        return name in self.tests or name.partition("::")[0] in self.tests
+
+
+@dataclass(frozen=True)
+class Task:
+    """`relies_on` are names that the tests use, a line each; `leaves_out` are tests that take minutes: no goals."""
+
+    goals: list
+    relies_on: list
+    leaves_out: list
+
+
+def read(step):
+    """What the step in this folder asks for."""
+    said = tomllib.loads((HERE / f"{step.name[:2]}.toml").read_text("utf-8"))
+    goals = [Goal(each["says"], tuple(each["tests"]), tuple(each["hints"])) for each in said["goal"]]
+    return Task(goals, said["relies_on"], said.get("leaves_out", []))

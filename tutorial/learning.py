@@ -1,0 +1,263 @@
+"""`tutorial start`, `check`, `hint`, `diff` and `status`: a learner's own way through the steps."""
+
+import csv
+import difflib
+import json
+import os
+import shutil
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from rich.syntax import Syntax
+from rich.table import Table
+
+from tutorial import ROOT, UserError, all_steps, checks, find_step, goals
+
+PROGRESS = Path(os.environ.get("TUTORIAL_PROGRESS", ROOT / ".progress.json"))
+SHOWN = 3  # failed tests of a goal that are told one by one
+
+
+def start(name, folder, console):
+    """Put the code to begin the step from into `folder`."""
+    step = find_step(name)
+    before = dict(checks.neighbours())[step]
+    folder = (folder or Path("learn") / step.name).absolute()
+    if ROOT / "steps" in folder.resolve().parents:
+        raise UserError(f"{folder} is among the solutions, which stay as they are. Name another folder.")
+    make_room(folder)
+    try:
+        if before:
+            shutil.copytree(before, folder, ignore=shutil.ignore_patterns(*LOCAL_AND_OURS), dirs_exist_ok=True)
+        else:
+            checks.start_project(folder)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror}.") from None
+    except KeyboardInterrupt:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    remember(step, folder=str(folder), goal=0, hints=0)
+    say_what_to_build(step, before, folder, console)
+
+
+LOCAL_AND_OURS = (*checks.LOCAL, "step.toml", "README.md")
+
+
+def make_room(folder):
+    """Leave alone what is there already."""
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UserError(f"{folder} is there already, and not empty: it stays as it is. Name another folder.")
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror}.") from None
+
+
+def say_what_to_build(step, before, folder, console):
+    about, task, number = checks.about(step), goals.read(step), step.name[:2]
+    console.print(f"\n[bold]Step {number}, {about['title']}[/bold]: {about['goal']}")
+    console.print(f"  Begin    in {folder}", markup=False)
+    console.print(f"           with {'the end of step ' + before.name[:2] if before else 'a new Django project'}")
+    console.print(f"  Read     docs/{step.name}.md, or that page of `make docs`")
+    console.print("  Build")
+    for count, goal in enumerate(task.goals, 1):
+        console.print(f"     {count}. {goal.says}", markup=False)
+    console.print("  The tests use these names. All others are yours.")
+    for line in task.relies_on:
+        console.print(f"     - {line}", markup=False)
+    console.print(f"  Time     about {about['minutes']} minutes")
+    console.print(f"  Check    tutorial check {number}")
+    console.print(f"  Stuck?   tutorial hint {number}, and tutorial diff {number} shows the way to our solution\n")
+
+
+def folder_of(step, folder):
+    """The folder that was named, or the one that the step was started in."""
+    if not folder:
+        known = progress().get(step.name, {}).get("folder")
+        if not known:
+            raise UserError(f"Which folder? Name it, or begin with: tutorial start {step.name[:2]}")
+        folder = Path(known)
+    if not folder.is_dir():
+        raise UserError(f"There is no folder {folder}.")
+    return folder.resolve()
+
+
+def progress():
+    try:
+        return json.loads(PROGRESS.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def remember(step, **facts):
+    """Keep where a learner is. A place that cannot be written costs the memory, and nothing else."""
+    known = progress()
+    known[step.name] = known.get(step.name, {}) | facts
+    part = PROGRESS.with_name(f"{PROGRESS.name}.part")
+    try:
+        part.write_text(json.dumps(known, indent=2), "utf-8")
+        part.replace(PROGRESS)
+    except OSError:
+        pass
+
+
+def check(name, folders, as_csv, limit, console):
+    """Say of one folder what it reaches and what comes next, of many a line each. Gives the exit code."""
+    if not (find_spec("pytest") and find_spec("psutil")):
+        raise UserError("What the tests need is not installed: make test-setup.")
+    from tutorial import checking
+
+    step = find_step(name)
+    if len(folders) < 2 and not as_csv:
+        folder = folder_of(step, folders[0] if folders else None)
+        with console.status(f"Checking {folder}, at most {limit} seconds …"):
+            verdict = checking.check(step, folder, limit)
+        tell(verdict, console)
+        return 0 if is_complete(verdict) else 1
+    verdicts = []
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    if as_csv:
+        table.writerow(["folder", "goals", "of", "passed", "failed", "seconds", "next"])
+    for folder in folders:
+        try:
+            verdict = checking.check(step, folder_of(step, folder), limit)
+        except UserError as error:
+            verdict = checking.Verdict(step, folder, trouble=str(error))
+        verdicts.append(verdict)
+        row = as_row(verdict)
+        if as_csv:
+            table.writerow(row)
+            sys.stdout.flush()
+        else:
+            console.print(f"{row[1]} of {row[2]}  {folder}  {row[6]}", markup=False)
+    complete = sum(map(is_complete, verdicts))
+    print(f"{complete} of {len(verdicts)} have reached all goals of step {step.name[:2]}.", file=sys.stderr)
+    return 0 if complete == len(verdicts) else 1
+
+
+def is_complete(verdict):
+    return next_goal(verdict) is None
+
+
+def next_goal(verdict):
+    """The number, from 0, of the first goal that is not reached; None if all are."""
+    numbers = [count for count, goal in enumerate(goals.read(verdict.step).goals) if not verdict.reached(goal)]
+    return numbers[0] if numbers else None
+
+
+def as_row(verdict):
+    all_goals, coming = goals.read(verdict.step).goals, next_goal(verdict)
+    says = verdict.trouble or ("" if coming is None else all_goals[coming].says)
+    reached = sum(map(verdict.reached, all_goals))
+    numbers = [len(verdict.passed()), len(verdict.failed()), round(verdict.seconds)]
+    return [verdict.folder, reached, len(all_goals), *numbers, says]
+
+
+def tell(verdict, console):
+    step, all_goals, coming = verdict.step, goals.read(verdict.step).goals, next_goal(verdict)
+    number, reached = step.name[:2], sum(map(verdict.reached, all_goals))
+    title = checks.about(step)["title"]
+    console.print(f"\n[bold]Step {number}, {title}[/bold]: {reached} of {len(all_goals)} goals reached.\n")
+    if verdict.trouble:
+        console.print("The tests could not be run:")
+        console.print(f"  {verdict.trouble}\n", style="red", markup=False)
+    else:
+        for goal in all_goals:
+            tell_goal(verdict, goal, goal is all_goals[coming or 0] and coming is not None, console)
+    facts = {"reached": reached, "goals": len(all_goals)}
+    if coming is None:
+        tell_cured_traps(verdict, console)
+        console.print(f"\nAll of it. Compare with our solution: tutorial diff {number}\n", style="green")
+        remember(step, folder=str(verdict.folder), goal=0, hints=0, **facts)
+    else:
+        same = progress().get(step.name, {}).get("goal") == coming
+        hints = max(progress().get(step.name, {}).get("hints", 0), 1) if same else 1
+        remember(step, folder=str(verdict.folder), goal=coming, hints=hints, **facts)
+        console.print(f"\n[bold]Next[/bold]: {all_goals[coming].says}")
+        console.print(f"[bold]Hint[/bold]: {all_goals[coming].hints[hints - 1]}")
+        console.print(f"More: tutorial hint {number}\n")
+
+
+def tell_goal(verdict, goal, in_detail, console):
+    failed, of = verdict.failed(goal), [test for test in verdict.tests if goal.has(test)]
+    if not failed:
+        mark = "[green]✓[/green]" if of else "[dim]–[/dim]"
+        console.print(f"  {mark} {goal.says}{'' if of else ' [dim](needs more than this check has: pytest)[/dim]'}")
+        return
+    console.print(f"  [red]✗[/red] {goal.says} [dim]({len(failed)} of {len(of)} tests)[/dim]")
+    for test in failed[: SHOWN if in_detail else 0]:
+        console.print(f"      expected  {in_words(test)}", markup=False)
+        console.print(f"      came      {in_short(verdict.tests[test][1])}", markup=False, style="red")
+        console.print(f"      test      {test}", markup=False, style="dim")
+    if in_detail and len(failed) > SHOWN:
+        console.print(f"      and {len(failed) - SHOWN} more")
+
+
+def tell_cured_traps(verdict, console):
+    for test, (outcome, _) in verdict.tests.items():
+        if "test_trap_" in test and outcome == "failed":
+            console.print(f"  [dim]not counted: a trap that your code may well have cured, {in_words(test)}[/dim]")
+
+
+def in_words(test):
+    """tests/test_x.py::test_a_dash_is_standard_output[1] → a dash is standard output, with 1"""
+    if "::" not in test:
+        return f"{test} can be run"
+    name, _, values = test.rpartition("::")[2].partition("[")
+    words = name.removeprefix("test_").replace("_", " ")
+    return f"{words}, with {values.removesuffix(']')}" if values else words
+
+
+def in_short(message):
+    """The first lines of what an assertion says, without its class."""
+    lines = [line.strip() for line in message.removeprefix("AssertionError: ").splitlines() if line.strip()]
+    text = "; ".join(lines[:2])
+    return text if len(text) <= 300 else f"{text[:300]}…"
+
+
+def hint(name, console):
+    """The next hint for the goal at which the last check stopped."""
+    step = find_step(name)
+    known, all_goals = progress().get(step.name, {}), goals.read(step).goals
+    goal, given = all_goals[min(known.get("goal", 0), len(all_goals) - 1)], known.get("hints", 0)
+    console.print(f"{goal.says}", markup=False, style="bold")
+    if given >= len(goal.hints):
+        for count, text in enumerate(goal.hints, 1):
+            console.print(f"{count}. {text}", markup=False)
+        console.print(f"That was the last one. The solution's way: tutorial diff {step.name[:2]}")
+        return
+    remember(step, hints=given + 1)
+    console.print(f"{given + 1} of {len(goal.hints)}: {goal.hints[given]}", markup=False)
+
+
+def diff(name, folder, console):
+    """How the folder differs from the solution, in what is the step's own matter: not in its tests."""
+    step = find_step(name)
+    folder = folder_of(step, folder)
+    ours, theirs = checks.step_files(step), checks.step_files(folder)
+    differs = False
+    for path in sorted(ours.keys() | theirs.keys()):
+        if path.startswith("tests/") or path in ("README.md", "step.toml", "pytest.ini", ".git"):
+            continue
+        texts = [files.get(path, b"").decode(errors="replace").splitlines() for files in (theirs, ours)]
+        lines = list(difflib.unified_diff(*texts, f"yours/{path}", f"{step.name}/{path}", lineterm=""))
+        if lines:
+            differs = True
+            text = "\n".join(lines)
+            console.print(
+                Syntax(text, "diff", background_color="default") if console.is_terminal else text, markup=False
+            )
+    if not differs:
+        console.print(f"{folder} is the solution of step {step.name[:2]}, to the byte.", markup=False)
+
+
+def status(console):
+    """All steps, and how far the learner has come in each."""
+    table, known = Table(box=None, padding=(0, 2, 0, 0)), progress()
+    for column in ("step", "", "minutes", "goals", "folder"):
+        table.add_column(column, justify="right" if column in ("minutes", "goals") else "left")
+    for step in all_steps():
+        about, facts = checks.about(step), known.get(step.name, {})
+        reached = f"{facts['reached']} of {facts['goals']}" if "reached" in facts else "begun" if facts else "–"
+        table.add_row(step.name[:2], about["title"], str(about["minutes"]), reached, facts.get("folder", ""))
+    console.print(table)
