@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 STEP ?=
-BOOKS ?= 100000
+BOOKS ?=
 PORT ?= 8000
 DOCS_PORT ?= 8300
 TIMEOUT ?= 0
@@ -13,7 +13,7 @@ BIN = $(VENV)/bin
 .PHONY: demo test test-setup docs bench faults load lint constraints
 
 demo: $(VENV)/with-demo
-	@$(BIN)/tutorial demo $(STEP) --books $(BOOKS) --port $(PORT) --timeout $(TIMEOUT)
+	@$(BIN)/tutorial demo $(STEP) $(if $(BOOKS),--books $(BOOKS)) --port $(PORT) --timeout $(TIMEOUT)
 
 test-setup: $(VENV)/with-test
 

@@ -53,6 +53,14 @@ def get(url):
         return response.read()
 
 
+def test_on_stage_the_time_out_of_step_02_comes_always(tmp_path):
+    port = free_port()
+    with demo("02", "--timeout=1", f"--port={port}", f"--folder={tmp_path}"):
+        for _ in range(2):
+            assert httpx.get(f"http://127.0.0.1:{port}/books/download/", timeout=60).status_code == 500
+        assert httpx.get(f"http://127.0.0.1:{port}/books/", timeout=60).status_code == 200
+
+
 @pytest.mark.parametrize("step", ["", "02"])
 def test_it_serves_a_seeded_step(step, tmp_path):
     port = free_port()

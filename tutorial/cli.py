@@ -36,7 +36,10 @@ Folder = Annotated[Path | None, typer.Argument(help="Your folder.", show_default
 @app.command(rich_help_panel=LEARN)
 def demo(
     step: Annotated[str, typer.Argument(help="Which step: 03, 3 or 03_streaming.", show_default="the newest")] = "",
-    books: Annotated[int, typer.Option(min=1, max=99_999_999, help="How many books the library has.")] = 100_000,
+    books: Annotated[
+        int | None,
+        typer.Option(min=1, max=99_999_999, help="How many books the library has.", show_default="100000"),
+    ] = None,
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Where the server listens.")] = 8000,
     timeout: Annotated[int, typer.Option(min=0, help="gunicorn's --timeout, in seconds; 0: the step's own.")] = 0,
     folder: Annotated[Path, typer.Option(help="Where the step's copy and the library go.", show_default=".demo")] = (
@@ -46,6 +49,8 @@ def demo(
     """Run a step in a folder of its own, with a seeded library, and say what to press.
 
     The library is kept: the next demo of the same step with as many books starts at once.
+    With --timeout alone the library is made so large that step 02 does not make it in time on
+    this machine: `tutorial demo 02 --timeout 2` shows the time-out, whoever is watching.
     """
     stop_on_error(demonstration.run, step, books, port, timeout, folder, console)
 

@@ -24,6 +24,7 @@ def run(name, books, port, timeout, parent, console):
         if hasattr(signal, signal_name):
             signal.signal(getattr(signal, signal_name), signal.default_int_handler)
     step = find_step(name) if name else all_steps()[-1]
+    books = books or (books_that_outlast(timeout) if timeout else 100_000)
     about = tomllib.loads((step / "step.toml").read_text("utf-8"))
     refuse_taken_port(port)
 
@@ -70,6 +71,27 @@ def run(name, books, port, timeout, parent, console):
             console.print(f"Stopped. The library is kept for the next time.{busy}")
         finally:
             server.terminate()
+
+
+SAMPLE = """
+    WITH RECURSIVE number (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM number WHERE n < 300000)
+    SELECT printf('"%w","%w",%s\r\n', 'The Lost Map of Bergen', 'Ursula K. Le Guin', n) FROM number
+"""
+
+
+def books_that_outlast(timeout):
+    """So many books that step 02 needs three times as long for them, on this machine, as the time-out in seconds.
+
+    gunicorn acts up to a second after its time-out. Step 02 writes half as many books a second as
+    SQLite does with nothing around it, which is quickly measured.
+    """
+    began = time.process_time()
+    with closing(sqlite3.connect(":memory:")) as connection:
+        "".join(line for (line,) in connection.execute(SAMPLE)).encode()
+    books_a_second = 300_000 / (time.process_time() - began) / 2
+    # Rounded up, so that the library is there already the next time.
+    sizes = [500_000 * 2**power for power in range(8)]
+    return next((books for books in sizes if books >= 3 * timeout * books_a_second), sizes[-1])
 
 
 def server_command(port, timeout):
