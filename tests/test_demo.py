@@ -29,8 +29,8 @@ def free_port():
 
 
 @contextmanager
-def demo(*arguments):
-    """The demo, running; gives what it has printed when it says how to stop it."""
+def demo(*arguments, killed=False):
+    """The demo, running; gives what it has printed when it says how to stop it. Is a worker of gunicorn to be killed?"""
     heed_ctrl_c = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen([*DEMO, *arguments], start_new_session=True, preexec_fn=heed_ctrl_c, **options) as running:
@@ -45,7 +45,7 @@ def demo(*arguments):
             os.killpg(running.pid, signal.SIGINT)  # as a terminal does it
             rest = running.stdout.read()
     assert running.returncode == 0, rest
-    assert "Traceback" not in rest
+    assert ("WORKER TIMEOUT" in rest) == ("Traceback" in rest) == killed  # gunicorn says where the worker was
 
 
 def get(url):
@@ -55,7 +55,7 @@ def get(url):
 
 def test_on_stage_the_time_out_of_step_02_comes_always(tmp_path):
     port = free_port()
-    with demo("02", "--timeout=1", f"--port={port}", f"--folder={tmp_path}"):
+    with demo("02", "--timeout=1", f"--port={port}", f"--folder={tmp_path}", killed=True):
         for _ in range(2):
             assert httpx.get(f"http://127.0.0.1:{port}/books/download/", timeout=60).status_code == 500
         assert httpx.get(f"http://127.0.0.1:{port}/books/", timeout=60).status_code == 200

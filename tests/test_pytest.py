@@ -153,6 +153,11 @@ def test_k_selects_inside_of_the_steps(tree, workers):
     assert run(tree, "-k", "no_test_has_this_name").returncode == pytest.ExitCode.NO_TESTS_COLLECTED
 
 
+def test_a_step_can_be_left_out(tree):
+    left = {name: told for name, told in ALL.items() if name != "03_third-carried"}
+    assert summaries(run(tree, "--deselect=steps/03_third::03_third-carried")) == left
+
+
 def test_m_selects_inside_of_the_steps(tree):
     assert summaries(run(tree, "-m", "server")) == {
         "01_first": "1 passed, 3 deselected",

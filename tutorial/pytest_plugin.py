@@ -125,7 +125,8 @@ class AtRoot:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items):
         """Keep the steps out of -k and -m here: they are passed on, and select inside of the step."""
-        folders = [item for item in items if isinstance(item, StepRun)]
+        left_out = self.config.option.deselect or []
+        folders = [item for item in items if isinstance(item, StepRun) and item.nodeid not in left_out]
         if hasattr(self.config, "workerinput"):  # beside each other: the newest first, as it takes longest
             folders.reverse()
         items[:] = [item for item in items if not isinstance(item, StepRun)]

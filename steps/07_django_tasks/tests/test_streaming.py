@@ -38,6 +38,7 @@ def test_the_clocks_that_gave_up_on_step_02_let_the_stream_pass(large_database, 
     """With the step's own worker and its own nginx.conf, both with a time-out of one second."""
     server = shipped_nginx_conf().replace("proxy_read_timeout 60s", "proxy_read_timeout 1s")
     with gunicorn(large_database, tmp_path / "gunicorn.log", "--timeout=1") as upstream:
+        upstream.get("/books/")  # the worker has imported all it needs
         with nginx(upstream, tmp_path / "nginx", server) as site:
             status, body = site.get("/books/download/")
             assert status == 200 and last_isbn in body

@@ -43,6 +43,7 @@ def test_a_running_export_that_is_cancelled_stops_and_leaves_no_file_and_no_mail
             again = reader.export()
             assert again != export_id
             reader.post(f"/exports/{again}/cancel/")
+            wait_for(lambda: mails, "the mail about the one that is done")
     assert len(mails) == 1
 
 
