@@ -30,7 +30,7 @@ def free_port():
 
 @contextmanager
 def demo(*arguments, killed=False):
-    """The demo, running; gives what it has printed when it says how to stop it. Is a worker of gunicorn to be killed?"""
+    """The demo, running; gives what it has printed when it says how to stop it. Will gunicorn kill a worker?"""
     heed_ctrl_c = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen([*DEMO, *arguments], start_new_session=True, preexec_fn=heed_ctrl_c, **options) as running:
