@@ -59,7 +59,8 @@ def test_a_test_that_is_lost_and_not_retired_is_found(doctored):
 def test_a_test_that_is_retired_and_still_there_is_found(doctored):
     step, before = first_two(doctored)
     toml = step / "step.toml"
-    toml.write_text(toml.read_text("utf-8") + '"tests/test_admin.py" = "why not"\n', "utf-8")
+    retired = '[retires]\n"tests/test_admin.py" = "why not"\n'
+    toml.write_text(toml.read_text("utf-8").replace("[retires]\n", retired), "utf-8")
     assert undeclared(step, before) == [f"{step.name}'s step.toml retires tests/test_admin.py, which is not so"]
 
 

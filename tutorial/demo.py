@@ -36,7 +36,7 @@ def run(name, books, port, timeout, parent, console):
     data.mkdir(exist_ok=True)
     environment = {**os.environ, "DATABASE_URL": f"sqlite:///{database}", "DATA_DIR": str(data)}
     environment["SITE_URL"] = f"http://127.0.0.1:{port}"  # for the links in mails
-    environment.update(about.get("variables", {}))
+    environment = about.get("variables", {}) | environment  # EXPORT_RUNNER=spawn make demo STEP=07
     places = {"folder": folder, "database": environment["DATABASE_URL"], "data": data, "python": sys.executable}
 
     def manage(*arguments, **options):
@@ -153,7 +153,8 @@ def refuse_taken_port(port):
             raise UserError(f"You may not use port {port}. Take another: make demo PORT=8001") from None
         except OSError:
             raise UserError(
-                f"Port {port} is taken. Take another: add PORT={port % 65535 + 1} (or --port {port % 65535 + 1})"
+                f"Port {port} is taken. Is another demo still running? Stop it with Ctrl-C in its terminal, "
+                f"or take another port: add PORT={port % 65535 + 1} (or --port {port % 65535 + 1})"
             ) from None
 
 

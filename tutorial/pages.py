@@ -5,8 +5,8 @@ import re
 from tutorial import ROOT, all_steps
 
 LISTING = re.compile(r'^ *--8<-- "([^":\n]+)(?::\w+)?"$', re.MULTILINE)
-DIFF = re.compile(r"^```stepdiff\n\S+ (\S+) (\S+)\n```$", re.MULTILINE)
-LANGUAGES = {".py": "python", ".html": "html", ".conf": "nginx", ".service": "ini", ".env": "bash"}
+DIFF = re.compile(r"^ *```stepdiff\n *\S+ (\S+) (\S+)\n *```$", re.MULTILINE)
+LANGUAGES = {".py": "python", ".html": "html", ".conf": "nginx", ".service": "ini", ".env": "bash", ".txt": "text"}
 HEAD = """---
 search:
   exclude: true
@@ -21,7 +21,8 @@ The files that [the chapter](../{step}.md) shows parts of, each to be copied wit
 def files_shown(page, step):
     """The files of the step in a chapter's text, by their names in the step, sorted."""
     shown = LISTING.findall(page) + ["/".join(places) for places in DIFF.findall(page)]
-    return sorted({name.removeprefix(f"{step}/") for name in shown if name.startswith(f"{step}/")})
+    names = {name.removeprefix(f"{step}/") for name in shown if name.startswith(f"{step}/")}
+    return sorted(names - {"README.md"})  # which is there to be read, not to be copied
 
 
 def whole_files(root=ROOT):

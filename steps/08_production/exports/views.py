@@ -5,9 +5,11 @@ from django.contrib.auth.views import LoginView, redirect_to_login
 from django.core.paginator import Paginator
 from django.db import Error as DatabaseError
 from django.db import transaction
+from django.db.models import Min
 from django.http import FileResponse, Http404, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -29,12 +31,19 @@ class Login(LoginView):
 @never_cache
 @require_safe
 def health(request):
-    """For whoever watches the site. Exports that stay dead for more than a minute: the timer is not at work."""
+    """For whoever watches the site.
+
+    Exports that stay dead for more than a minute: the timer is not at work.
+    A wait, in seconds, that grows: no worker is.
+    """
+    waiting = Export.objects.filter(state=State.WAITING)
     try:
         dead = Export.objects.dead().count()
+        since = waiting.aggregate(since=Min("created_at"))["since"]
     except DatabaseError:
         return JsonResponse({"database": "away"}, status=503)
-    return JsonResponse({"database": "ok", "dead_exports": dead})
+    wait = int((timezone.now() - since).total_seconds()) if since else 0
+    return JsonResponse({"database": "ok", "dead_exports": dead, "longest_wait": wait})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

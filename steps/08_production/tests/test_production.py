@@ -93,7 +93,7 @@ def test_the_site_is_https_only_behind_a_proxy_that_says_so(library):
 
 
 # --8<-- [start:health]
-def test_the_health_page_counts_dead_exports_and_is_a_503_while_the_database_is_away(library):
+def test_the_health_page_tells_of_dead_and_of_waiting_exports_and_is_a_503_while_the_database_is_away(library):
     library.more = {"EXPORT_LEASE": "60"}
     with library.site() as site:
 
@@ -101,12 +101,15 @@ def test_the_health_page_counts_dead_exports_and_is_a_503_while_the_database_is_
             status, body = site.get("/health/")
             return status, json.loads(body)
 
-        assert health() == (200, {"database": "ok", "dead_exports": 0})
+        assert health() == (200, {"database": "ok", "dead_exports": 0, "longest_wait": 0})
         library.new_exports()
+        library.change("UPDATE exports_export SET created_at = datetime('now', '-500 seconds')")  # no worker runs
+        status, told = health()
+        assert (status, told["dead_exports"], 500 <= told["longest_wait"] < 600) == (200, 0, True)
         library.change("UPDATE exports_export SET heartbeat_at = '2026-01-01 12:00:00'")
-        assert health() == (200, {"database": "ok", "dead_exports": 1})
+        assert health()[1]["dead_exports"] == 1
         library.manage("reap_exports")
-        assert health() == (200, {"database": "ok", "dead_exports": 0})
+        assert health() == (200, {"database": "ok", "dead_exports": 0, "longest_wait": 0})
         library.change("ALTER TABLE exports_export RENAME TO lost")
         assert health() == (503, {"database": "away"})
 
