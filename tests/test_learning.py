@@ -132,7 +132,7 @@ def test_each_test_of_a_step_belongs_to_one_goal(number):
     for added in added_tests(step, before):
         for test in [added] if "::" in added else [f"{added}::{test}" for test in tests_in(files[added])]:
             owners = [goal.says for goal in task.goals if goal.has(test)]
-            assert len(owners) == (0 if test.startswith(tuple(task.leaves_out)) else 1), (test, owners)
+            assert len(owners) == (0 if "tests/faults/" in test else 1), (test, owners)
     for test in {test for goal in task.goals for test in goal.tests}:
         file, _, function = test.partition("::")
         assert function in ("", *tests_in(files[file])), test

@@ -166,7 +166,6 @@ def tell(verdict, console):
             tell_goal(verdict, goal, goal is all_goals[coming or 0] and coming is not None, console)
     facts = {"reached": reached, "goals": len(all_goals)}
     if coming is None:
-        tell_cured_traps(verdict, console)
         console.print(f"\nAll of it. Compare with our solution: tutorial diff {number}\n", style="green")
         remember(step, folder=str(verdict.folder), goal=0, hints=0, **facts)
     else:
@@ -191,12 +190,6 @@ def tell_goal(verdict, goal, in_detail, console):
         console.print(f"      test      {test}", markup=False, style="dim")
     if in_detail and len(failed) > SHOWN:
         console.print(f"      and {len(failed) - SHOWN} more")
-
-
-def tell_cured_traps(verdict, console):
-    for test, (outcome, _) in verdict.tests.items():
-        if "test_trap_" in test and outcome == "failed":
-            console.print(f"  [dim]not counted: a trap that your code may well have cured, {in_words(test)}[/dim]")
 
 
 def in_words(test):

@@ -23,7 +23,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class Task:
-    """`relies_on` are names that the tests use, a line each; `leaves_out` are tests that take minutes: no goals."""
+    """`relies_on` are names that the tests use, a line each; `leaves_out` are tests that take too long."""
 
     goals: list
     relies_on: list
