@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 from pymdownx.superfences import SuperFencesException
 
-from tutorial import ROOT, instructors
+from tutorial import ROOT, exercises, instructors
 from tutorial.diagrams import DIAGRAMS, mark
 from tutorial.pages import files_shown, whole_files
 from tutorial.stepdiff import difference, fence
@@ -39,7 +39,7 @@ def test_the_site_builds_strictly_and_without_a_word(tmp_path):
 def site(doctored):
     """A copy of the site's sources, for a test to spoil."""
     shutil.copytree(DOCS, doctored / "docs")
-    for name in ("benchmarks", "tutorial"):
+    for name in ("benchmarks", "exercises", "tutorial"):
         shutil.copytree(ROOT / name, doctored / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "mkdocs.yml", doctored)
     return doctored
@@ -485,6 +485,10 @@ def test_the_pages_with_whole_files_have_what_the_chapters_show():
 
 def test_the_instructors_page_is_that_of_the_steps():
     assert (DOCS / "instructors.md").read_text("utf-8") == instructors.page(), "run `tutorial record`"
+
+
+def test_the_page_of_exercises_is_theirs():
+    assert (DOCS / "exercises.md").read_text("utf-8") == exercises.page(), "run `tutorial record`"
 
 
 def test_a_file_that_a_chapter_shows_is_found():

@@ -1,4 +1,4 @@
-"""`tutorial check`: the tests that a step adds, run on a copy of a learner's folder, and told in plain words."""
+"""`tutorial check`: the tests of a step or an exercise, run on a copy of a learner's folder."""
 
 import json
 import os
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import psutil
 
-from tutorial import LOCAL, UserError, goals
-from tutorial.checks import added_tests, neighbours
+from tutorial import LOCAL, UserError
+from tutorial.work import Work, write
 
 LEFT_OUT = "not services and not browser and not office"  # what a learner's machine need not have
 NOT_OURS = ("CELERY_", "DATA_DIR", "DATABASE_URL", "DJANGO_", "EMAIL_", "EXPORT_", "PYTEST_", "SITE_URL")
@@ -26,7 +26,7 @@ NOT_OURS = ("CELERY_", "DATA_DIR", "DATABASE_URL", "DJANGO_", "EMAIL_", "EXPORT_
 class Verdict:
     """What became of a folder. `trouble` is one sentence if its tests could not be run."""
 
-    step: Path
+    work: Work
     folder: Path
     trouble: str = ""
     tests: dict = field(default_factory=dict)  # node id: (outcome, what came instead)
@@ -44,33 +44,27 @@ class Verdict:
         return [test for test, (outcome, _) in self.tests.items() if outcome == "passed"]
 
 
-def check(step, folder, limit=120):
-    """Run the step's added tests on a copy of `folder`. Gives a Verdict, after `limit` seconds at the latest."""
-    began, verdict = time.monotonic(), Verdict(step, folder)
-    with copy_of(step, folder) as copy, tempfile.TemporaryDirectory(prefix="verdicts-") as notes:
+def check(work, folder, limit=120):
+    """Run its tests on a copy of `folder`. Gives a Verdict, after `limit` seconds at the latest."""
+    began, verdict = time.monotonic(), Verdict(work, folder)
+    with copy_of(work, folder) as copy, tempfile.TemporaryDirectory(prefix="verdicts-") as notes:
         runner = Runner(copy, began + limit, Path(notes) / "verdicts.jsonl")
         try:
             verdict.trouble = runner.trouble_to_start()
             if not verdict.trouble:
-                verdict.tests, verdict.trouble = runner.run_tests(added_to(step))
+                verdict.tests, verdict.trouble = runner.run_tests(work.tests)
         except subprocess.TimeoutExpired:
             verdict.trouble = f"It did not end within {limit} seconds. Does something wait for ever?"
     verdict.seconds = time.monotonic() - began
     return verdict
 
 
-def added_to(step):
-    before = dict(neighbours(step.parent.parent))[step]
-    left_out = tuple(goals.read(step).leaves_out)
-    return [test for test in added_tests(step, before) if not test.startswith(left_out)]
-
-
 @contextmanager
-def copy_of(step, folder):
-    """The learner's files with the step's tests in the place of his own, in a folder that is deleted in the end."""
+def copy_of(work, folder):
+    """The learner's files with our tests in the place of theirs, in a folder that is deleted in the end."""
     if not (folder / "manage.py").is_file():
         raise UserError(
-            f"{folder} has no manage.py, so it is no Django project. To begin: tutorial start {step.name[:2]}"
+            f"{folder} has no manage.py, so it is no Django project. To begin: tutorial start {work.number}"
         )
     with tempfile.TemporaryDirectory(prefix="tutorial-check-", ignore_cleanup_errors=True) as place:
         copy = Path(place).resolve() / "project"
@@ -80,9 +74,7 @@ def copy_of(step, folder):
             raise UserError(f"{folder} cannot be read: {error}") from None
         shutil.rmtree(copy / "tests", ignore_errors=True)
         (copy / "conftest.py").unlink(missing_ok=True)
-        shutil.copytree(step / "tests", copy / "tests", ignore=shutil.ignore_patterns(*LOCAL))
-        for name in ("pytest.ini", "step.toml"):
-            shutil.copy(step / name, copy)
+        write(copy, work.test_files)
         yield copy
 
 

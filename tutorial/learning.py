@@ -12,35 +12,28 @@ from pathlib import Path
 from rich.syntax import Syntax
 from rich.table import Table
 
-from tutorial import ROOT, UserError, all_steps, checks, find_step, goals
+from tutorial import ROOT, UserError, all_steps, checks, work
 
 PROGRESS = Path(os.environ.get("TUTORIAL_PROGRESS", ROOT / ".progress.json"))
 SHOWN = 3  # failed tests of a goal that are told one by one
 
 
 def start(name, folder, console):
-    """Put the code to begin the step from into `folder`."""
-    step = find_step(name)
-    before = dict(checks.neighbours())[step]
-    folder = (folder or Path("learn") / step.name).absolute()
-    if ROOT / "steps" in folder.resolve().parents:
+    """Put the code to begin with into `folder`."""
+    task = work.find(name)
+    folder = (folder or Path("learn") / task.name).absolute()
+    if {ROOT / "steps", ROOT / "exercises"} & {*folder.resolve().parents}:
         raise UserError(f"{folder} is among the solutions, which stay as they are. Name another folder.")
     make_room(folder)
     try:
-        if before:
-            shutil.copytree(before, folder, ignore=shutil.ignore_patterns(*LOCAL_AND_OURS), dirs_exist_ok=True)
-        else:
-            checks.start_project(folder)
+        task.put(folder)
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror}.") from None
     except KeyboardInterrupt:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    remember(step, folder=str(folder), goal=0, hints=0)
-    say_what_to_build(step, before, folder, console)
-
-
-LOCAL_AND_OURS = (*checks.LOCAL, "step.toml", "README.md")
+    remember(task, folder=str(folder), goal=0, hints=0)
+    say_what_to_build(task, folder, console)
 
 
 def make_room(folder):
@@ -53,29 +46,30 @@ def make_room(folder):
         raise UserError(f"{folder} cannot be written: {error.strerror}.") from None
 
 
-def say_what_to_build(step, before, folder, console):
-    about, task, number = checks.about(step), goals.read(step), step.name[:2]
-    console.print(f"\n[bold]Step {number}, {about['title']}[/bold]: {about['goal']}")
+def say_what_to_build(task, folder, console):
+    console.print(f"\n[bold]{task.heading}[/bold]: {task.goal}")
     console.print(f"  Begin    in {folder}", markup=False)
-    console.print(f"           with {'the end of step ' + before.name[:2] if before else 'a new Django project'}")
-    console.print(f"  Read     docs/{step.name}.md, or that page of `make docs`")
+    console.print(f"           with {task.begins_with}")
+    console.print(f"  Read     {task.page}, or that page of `make docs`")
     console.print("  Build")
-    for count, goal in enumerate(task.goals, 1):
+    for count, goal in enumerate(task.task.goals, 1):
         console.print(f"     {count}. {goal.says}", markup=False)
     console.print("  The tests use these names. All others are yours.")
-    for line in task.relies_on:
+    for line in task.task.relies_on:
         console.print(f"     - {line}", markup=False)
-    console.print(f"  Time     about {about['minutes']} minutes")
-    console.print(f"  Check    tutorial check {number}")
-    console.print(f"  Stuck?   tutorial hint {number}, and tutorial diff {number} shows the way to our solution\n")
+    console.print(f"  Time     about {task.minutes} minutes")
+    console.print(f"  Check    tutorial check {task.number}")
+    console.print(
+        f"  Stuck?   tutorial hint {task.number}; tutorial diff {task.number} shows the way to our solution\n"
+    )
 
 
-def folder_of(step, folder):
+def folder_of(task, folder):
     """The folder that was named, or the one that the step was started in."""
     if not folder:
-        known = progress().get(step.name, {}).get("folder")
+        known = progress().get(task.name, {}).get("folder")
         if not known:
-            raise UserError(f"Which folder? Name it, or begin with: tutorial start {step.name[:2]}")
+            raise UserError(f"Which folder? Name it, or begin with: tutorial start {task.number}")
         folder = Path(known)
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.")
@@ -89,10 +83,10 @@ def progress():
         return {}
 
 
-def remember(step, **facts):
+def remember(task, **facts):
     """Keep where a learner is. A place that cannot be written costs the memory, and nothing else."""
     known = progress()
-    known[step.name] = known.get(step.name, {}) | facts
+    known[task.name] = known.get(task.name, {}) | facts
     part = PROGRESS.with_name(f"{PROGRESS.name}.part")
     try:
         part.write_text(json.dumps(known, indent=2), "utf-8")
@@ -107,11 +101,11 @@ def check(name, folders, as_csv, limit, console):
         raise UserError("What the tests need is not installed: make test-setup.")
     from tutorial import checking
 
-    step = find_step(name)
+    task = work.find(name)
     if len(folders) < 2 and not as_csv:
-        folder = folder_of(step, folders[0] if folders else None)
+        folder = folder_of(task, folders[0] if folders else None)
         with console.status(f"Checking {folder}, at most {limit} seconds …"):
-            verdict = checking.check(step, folder, limit)
+            verdict = checking.check(task, folder, limit)
         tell(verdict, console)
         return 0 if is_complete(verdict) else 1
     verdicts = []
@@ -120,9 +114,9 @@ def check(name, folders, as_csv, limit, console):
         table.writerow(["folder", "goals", "of", "passed", "failed", "seconds", "next"])
     for folder in folders:
         try:
-            verdict = checking.check(step, folder_of(step, folder), limit)
+            verdict = checking.check(task, folder_of(task, folder), limit)
         except UserError as error:
-            verdict = checking.Verdict(step, folder, trouble=str(error))
+            verdict = checking.Verdict(task, folder, trouble=str(error))
         verdicts.append(verdict)
         row = as_row(verdict)
         if as_csv:
@@ -131,7 +125,7 @@ def check(name, folders, as_csv, limit, console):
         else:
             console.print(f"{row[1]} of {row[2]}  {folder}  {row[6]}", markup=False)
     complete = sum(map(is_complete, verdicts))
-    print(f"{complete} of {len(verdicts)} have reached all goals of step {step.name[:2]}.", file=sys.stderr)
+    print(f"{complete} of {len(verdicts)} have reached all goals of {task.number}.", file=sys.stderr)
     return 0 if complete == len(verdicts) else 1
 
 
@@ -141,12 +135,12 @@ def is_complete(verdict):
 
 def next_goal(verdict):
     """The number, from 0, of the first goal that is not reached; None if all are."""
-    numbers = [count for count, goal in enumerate(goals.read(verdict.step).goals) if not verdict.reached(goal)]
+    numbers = [count for count, goal in enumerate(verdict.work.task.goals) if not verdict.reached(goal)]
     return numbers[0] if numbers else None
 
 
 def as_row(verdict):
-    all_goals, coming = goals.read(verdict.step).goals, next_goal(verdict)
+    all_goals, coming = verdict.work.task.goals, next_goal(verdict)
     says = verdict.trouble or ("" if coming is None else all_goals[coming].says)
     reached = sum(map(verdict.reached, all_goals))
     numbers = [len(verdict.passed()), len(verdict.failed()), round(verdict.seconds)]
@@ -154,10 +148,9 @@ def as_row(verdict):
 
 
 def tell(verdict, console):
-    step, all_goals, coming = verdict.step, goals.read(verdict.step).goals, next_goal(verdict)
-    number, reached = step.name[:2], sum(map(verdict.reached, all_goals))
-    title = checks.about(step)["title"]
-    console.print(f"\n[bold]Step {number}, {title}[/bold]: {reached} of {len(all_goals)} goals reached.\n")
+    task, all_goals, coming = verdict.work, verdict.work.task.goals, next_goal(verdict)
+    number, reached = task.number, sum(map(verdict.reached, all_goals))
+    console.print(f"\n[bold]{task.heading}[/bold]: {reached} of {len(all_goals)} goals reached.\n")
     if verdict.trouble:
         console.print("The tests could not be run:")
         console.print(f"  {verdict.trouble}\n", style="red", markup=False)
@@ -167,11 +160,11 @@ def tell(verdict, console):
     facts = {"reached": reached, "goals": len(all_goals)}
     if coming is None:
         console.print(f"\nAll of it. Compare with our solution: tutorial diff {number}\n", style="green")
-        remember(step, folder=str(verdict.folder), goal=0, hints=0, **facts)
+        remember(task, folder=str(verdict.folder), goal=0, hints=0, **facts)
     else:
-        same = progress().get(step.name, {}).get("goal") == coming
-        hints = max(progress().get(step.name, {}).get("hints", 0), 1) if same else 1
-        remember(step, folder=str(verdict.folder), goal=coming, hints=hints, **facts)
+        same = progress().get(task.name, {}).get("goal") == coming
+        hints = max(progress().get(task.name, {}).get("hints", 0), 1) if same else 1
+        remember(task, folder=str(verdict.folder), goal=coming, hints=hints, **facts)
         console.print(f"\n[bold]Next[/bold]: {all_goals[coming].says}")
         console.print(f"[bold]Hint[/bold]: {all_goals[coming].hints[hints - 1]}")
         console.print(f"More: tutorial hint {number}\n")
@@ -210,30 +203,30 @@ def in_short(message):
 
 def hint(name, console):
     """The next hint for the goal at which the last check stopped."""
-    step = find_step(name)
-    known, all_goals = progress().get(step.name, {}), goals.read(step).goals
+    task = work.find(name)
+    known, all_goals = progress().get(task.name, {}), task.task.goals
     goal, given = all_goals[min(known.get("goal", 0), len(all_goals) - 1)], known.get("hints", 0)
     console.print(f"{goal.says}", markup=False, style="bold")
     if given >= len(goal.hints):
         for count, text in enumerate(goal.hints, 1):
             console.print(f"{count}. {text}", markup=False)
-        console.print(f"That was the last one. The solution's way: tutorial diff {step.name[:2]}")
+        console.print(f"That was the last one. The solution's way: tutorial diff {task.number}")
         return
-    remember(step, hints=given + 1)
+    remember(task, hints=given + 1)
     console.print(f"{given + 1} of {len(goal.hints)}: {goal.hints[given]}", markup=False)
 
 
 def diff(name, folder, console):
     """How the folder differs from the solution, in what is the step's own matter: not in its tests."""
-    step = find_step(name)
-    folder = folder_of(step, folder)
-    ours, theirs = checks.step_files(step), checks.step_files(folder)
+    task = work.find(name)
+    folder = folder_of(task, folder)
+    ours, theirs = task.solution, checks.step_files(folder)
     differs = False
     for path in sorted(ours.keys() | theirs.keys()):
         if path.startswith("tests/") or path in ("README.md", "step.toml", "pytest.ini", ".git"):
             continue
         texts = [files.get(path, b"").decode(errors="replace").splitlines() for files in (theirs, ours)]
-        lines = list(difflib.unified_diff(*texts, f"yours/{path}", f"{step.name}/{path}", lineterm=""))
+        lines = list(difflib.unified_diff(*texts, f"yours/{path}", f"{task.name}/{path}", lineterm=""))
         if lines:
             differs = True
             text = "\n".join(lines)
@@ -241,7 +234,7 @@ def diff(name, folder, console):
                 Syntax(text, "diff", background_color="default") if console.is_terminal else text, markup=False
             )
     if not differs:
-        console.print(f"{folder} is the solution of step {step.name[:2]}, to the byte.", markup=False)
+        console.print(f"{folder} is the solution of {task.number}, to the byte.", markup=False)
 
 
 def status(console):
@@ -249,8 +242,10 @@ def status(console):
     table, known = Table(box=None, padding=(0, 2, 0, 0)), progress()
     for column in ("step", "", "minutes", "goals", "folder"):
         table.add_column(column, justify="right" if column in ("minutes", "goals") else "left")
-    for step in all_steps():
-        about, facts = checks.about(step), known.get(step.name, {})
+    for task in [*map(work.of_step, all_steps()), *map(work.of_exercise, work.all_exercises())]:
+        facts = known.get(task.name, {})
+        if len(task.number) > 2 and not facts:
+            continue  # an exercise that was not begun
         reached = f"{facts['reached']} of {facts['goals']}" if "reached" in facts else "begun" if facts else "–"
-        table.add_row(step.name[:2], about["title"], str(about["minutes"]), reached, facts.get("folder", ""))
+        table.add_row(task.number, task.title, str(task.minutes), reached, facts.get("folder", ""))
     console.print(table)

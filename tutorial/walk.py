@@ -21,7 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from tutorial import ROOT, UserError, all_steps, instructors
+from tutorial import ROOT, UserError, all_steps, exercises, instructors
 from tutorial.pages import whole_files
 
 BLOCK = re.compile(r"^```bash\n(?P<typed>[^`]*)^```\n(?:\n```text\n(?P<shown>[^`]*)^```\n)?", re.MULTILINE)
@@ -90,7 +90,8 @@ def record(names, console, root=ROOT):
         page.write_text(recorded, "utf-8")
         console.print(f"{page.name}: {'as it was' if recorded == text else 'rewritten'}")
     (root / "docs" / "files").mkdir(exist_ok=True)
-    for name, text in {**whole_files(root), "instructors.md": instructors.page(root)}.items():
+    made = {"exercises.md": exercises.page(), "instructors.md": instructors.page(root)}
+    for name, text in (whole_files(root) | made).items():
         (root / "docs" / name).write_text(text, "utf-8")
 
 

@@ -32,6 +32,10 @@ class Task:
 
 def read(step):
     """What the step in this folder asks for."""
-    said = tomllib.loads((HERE / f"{step.name[:2]}.toml").read_text("utf-8"))
+    return parsed(tomllib.loads((HERE / f"{step.name[:2]}.toml").read_text("utf-8")))
+
+
+def parsed(said):
+    """The task that a file of goals, or an exercise.toml, has."""
     goals = [Goal(each["says"], tuple(each["tests"]), tuple(each["hints"])) for each in said["goal"]]
     return Task(goals, said["relies_on"], said.get("leaves_out", []))

@@ -1,0 +1,47 @@
+"""Exercise 02b: one download in so many seconds for each visitor."""
+
+import time
+
+import pytest
+from django.core.cache import cache
+
+from library.factories import BookFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def a_book(settings):
+    settings.DOWNLOAD_PAUSE = 1
+    cache.clear()
+    BookFactory()
+
+
+def download(client, **filters):
+    return client.get("/books/download/", filters)
+
+
+def test_the_second_one_is_a_429_that_says_when(client):
+    assert download(client).status_code == 200
+    second = download(client)
+    assert (second.status_code, second["Retry-After"]) == (429, "1")
+    assert len(second.content.decode().split()) > 4
+
+
+def test_others_may(client):
+    assert [download(client).status_code for _ in range(2)] == [200, 429]
+    assert client.get("/books/download/", REMOTE_ADDR="192.0.2.7").status_code == 200
+
+
+def test_after_the_pause_it_is_the_file_again(client):
+    first = download(client)
+    assert download(client).status_code == 429
+    deadline = time.monotonic() + 5
+    while (again := download(client)).status_code == 429 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert again.content == first.content
+
+
+def test_a_bad_filter_costs_no_turn(client):
+    assert download(client, genre="cookery").status_code == 400
+    assert [download(client).status_code for _ in range(2)] == [200, 429]

@@ -1,0 +1,50 @@
+"""The exercises: our solution of each passes its check, the code to begin with fails it, and every test has a goal."""
+
+import pytest
+
+from tutorial import UserError, all_steps, checking, work
+
+EXERCISES = [pytest.param(folder, id=folder.name) for folder in work.all_exercises()]
+
+
+@pytest.fixture
+def checked(tmp_path):
+    def check(task, files):
+        folder = tmp_path / "mine"
+        folder.mkdir()
+        work.write(folder, files)
+        return checking.check(task, folder)
+
+    return check
+
+
+@pytest.mark.parametrize("folder", EXERCISES)
+def test_our_solution_passes(folder, checked):
+    task = work.of_exercise(folder)
+    verdict = checked(task, task.solution)
+    assert (verdict.trouble, verdict.failed()) == ("", [])
+    assert all(any(goal.has(test) for test in verdict.tests) for goal in task.task.goals)
+
+
+@pytest.mark.parametrize("folder", EXERCISES)
+def test_the_code_to_begin_with_fails_and_each_test_has_one_goal(folder, checked):
+    task = work.of_exercise(folder)
+    verdict = checked(task, task.starter)
+    assert verdict.trouble == "" and not verdict.reached(task.task.goals[-1])
+    for test in verdict.tests:
+        (goal,) = [goal for goal in task.task.goals if goal.has(test)]
+        assert goal.hints and all(goal.hints)
+
+
+def test_there_are_two_or_three_for_each_step():
+    numbers = [folder.name[:2] for folder in work.all_exercises()]
+    for step in all_steps():
+        assert numbers.count(step.name[:2]) in (2, 3), step.name
+
+
+def test_a_solution_that_no_longer_fits_its_step_is_named(tmp_path):
+    diff = tmp_path / "solution.diff"
+    diff.write_text("--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-old\n+new\n")
+    assert work.patched({"x.py": b"old\n"}, diff) == {"x.py": b"new\n"}
+    with pytest.raises(UserError, match="does not fit its step"):
+        work.patched({"x.py": b"other\n"}, diff)

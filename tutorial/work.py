@@ -1,0 +1,134 @@
+"""What a learner can build: a step, or an exercise that goes on from one."""
+
+import os
+import subprocess
+import tempfile
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from tutorial import ROOT, UserError, all_steps, goals
+from tutorial.checks import about, added_tests, neighbours, start_project, step_files
+
+EXERCISES = ROOT / "exercises"
+OURS = ("step.toml", "README.md")  # of a step, and not of who begins with its code
+
+
+@dataclass(frozen=True)
+class Work:
+    """`starter`, `solution` and `test_files` are bytes by the names of files; `tests` is what pytest is given."""
+
+    number: str
+    name: str
+    title: str
+    goal: str
+    minutes: int
+    page: str
+    begins_with: str
+    starter: dict
+    solution: dict
+    tests: list
+    test_files: dict
+    task: goals.Task
+
+    @property
+    def heading(self):
+        return f"{'Step' if len(self.number) == 2 else 'Exercise'} {self.number}, {self.title}"
+
+    def put(self, folder):
+        """Write the code to begin with into `folder`. Raises OSError."""
+        if not self.starter:
+            start_project(folder)
+        write(folder, self.starter)
+
+
+def write(folder, files):
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def find(name):
+    """The step or the exercise that a user calls 03, 3, 03_streaming, 03a or 03a_gzip."""
+    for step in all_steps():
+        if name in (step.name, step.name[:2], step.name[:2].lstrip("0")):
+            return of_step(step)
+    for exercise in all_exercises():
+        if name in (exercise.name, exercise.name[:3], exercise.name[:3].lstrip("0")):
+            return of_exercise(exercise)
+    steps = ", ".join(step.name for step in all_steps())
+    raise UserError(f"There is no step {name!r}. The steps are: {steps}. (An exercise has a letter, like 03a.)")
+
+
+def all_exercises():
+    """The folders of all exercises, in their order."""
+    return sorted(path.parent for path in EXERCISES.glob("*/exercise.toml"))
+
+
+def of_step(step):
+    before = dict(neighbours())[step]
+    facts, task, files = about(step), goals.read(step), step_files(step)
+    return Work(
+        number=step.name[:2],
+        name=step.name,
+        title=facts["title"],
+        goal=facts["goal"],
+        minutes=facts["teach"]["one_day"],
+        page=f"docs/{step.name}.md",
+        begins_with=f"the end of step {before.name[:2]}" if before else "a new Django project",
+        starter=without(step_files(before), OURS) if before else {},
+        solution=files,
+        tests=[test for test in added_tests(step, before) if not test.startswith(tuple(task.leaves_out) or "-")],
+        test_files=needed_for_tests(files),
+        task=task,
+    )
+
+
+def of_exercise(folder):
+    """An exercise begins with the whole of its step, and its solution is a diff to that. Its tests are its own."""
+    facts = tomllib.loads((folder / "exercise.toml").read_text("utf-8"))
+    (step,) = [step for step in all_steps() if step.name[:2] == folder.name[:2]]
+    files, tests = step_files(step), folder_files(folder / "tests", "tests/exercise/")
+    starter = without(files, OURS)
+    return Work(
+        number=folder.name[:3],
+        name=folder.name,
+        title=facts["title"],
+        goal=facts["task"],
+        minutes=facts["minutes"],
+        page=f"docs/exercises/{step.name}.md",
+        begins_with=f"step {step.name[:2]}, whole",
+        starter=starter,
+        solution=patched(starter, folder / "solution.diff"),
+        tests=sorted(name for name in tests if Path(name).name.startswith("test_")),
+        test_files=needed_for_tests(files) | tests | {"tests/exercise/__init__.py": b""},
+        task=goals.parsed(facts),
+    )
+
+
+def patched(files, diff):
+    """The files after `git apply`. A diff that does not fit any more is a UserError."""
+    with tempfile.TemporaryDirectory() as place:
+        write(Path(place), files)
+        # Nothing above this folder is a repository to git, wherever temporary folders are.
+        here = {**os.environ, "GIT_CEILING_DIRECTORIES": str(Path(place).parent)}
+        done = subprocess.run(["git", "apply", str(diff)], cwd=place, env=here, capture_output=True, text=True)
+        if done.returncode:
+            raise UserError(f"{diff} does not fit its step: {done.stderr.strip()}")
+        return step_files(Path(place))
+
+
+def needed_for_tests(files):
+    return {name: content for name, content in files.items() if name.startswith("tests/") or name in NEEDED}
+
+
+NEEDED = ("pytest.ini", "step.toml")
+
+
+def without(files, names):
+    return {name: content for name, content in files.items() if name not in names}
+
+
+def folder_files(folder, prefix):
+    return {prefix + name: content for name, content in step_files(folder).items()}
