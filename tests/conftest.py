@@ -8,8 +8,9 @@ import pytest
 
 from tutorial import LOCAL, ROOT
 
-# Like all tests with Chromium: on the newer Python. The site is the same on both.
-collect_ignore = ["test_screenshots.py", "test_site.py"] if sys.version_info < (3, 12) else []
+# On the newer Python only: what needs Chromium, as everywhere, and what takes minutes and is the same on both.
+NEWER = ["test_exercises.py", "test_mistakes.py", "test_screenshots.py", "test_site.py"]
+collect_ignore = NEWER if sys.version_info < (3, 12) else []
 
 
 @pytest.fixture

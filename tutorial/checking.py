@@ -34,7 +34,7 @@ class Verdict:
 
     def failed(self, goal=None):
         """The node ids that failed, of a goal or of all."""
-        failed = [test for test, (outcome, _) in self.tests.items() if outcome == "failed"]
+        failed = sorted(test for test, (outcome, _) in self.tests.items() if outcome == "failed")
         return [test for test in failed if goal is None or goal.has(test)]
 
     def reached(self, goal):

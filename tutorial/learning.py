@@ -237,6 +237,11 @@ def diff(name, folder, console):
         console.print(f"{folder} is the solution of {task.number}, to the byte.", markup=False)
 
 
+def nearby(folder):
+    """As it is called from here, if it is below."""
+    return os.path.relpath(folder) if folder and Path(folder).is_relative_to(Path.cwd()) else folder
+
+
 def status(console):
     """All steps, and how far the learner has come in each."""
     table, known = Table(box=None, padding=(0, 2, 0, 0)), progress()
@@ -247,5 +252,5 @@ def status(console):
         if len(task.number) > 2 and not facts:
             continue  # an exercise that was not begun
         reached = f"{facts['reached']} of {facts['goals']}" if "reached" in facts else "begun" if facts else "–"
-        table.add_row(task.number, task.title, str(task.minutes), reached, facts.get("folder", ""))
+        table.add_row(task.number, task.title, str(task.minutes), reached, nearby(facts.get("folder", "")))
     console.print(table)

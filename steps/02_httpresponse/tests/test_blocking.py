@@ -45,6 +45,7 @@ server {
 
 def test_nginx_gives_up_and_the_view_works_on_for_nobody(large_database, tmp_path):
     with gunicorn(large_database, tmp_path / "gunicorn.log", "--timeout=0") as upstream:
+        upstream.get(SMALL)  # the worker has imported all it needs
         with nginx(upstream, tmp_path / "nginx", IMPATIENT_NGINX) as site:
             assert site.get(SMALL)[0] == 200
             assert site.get(DOWNLOAD)[0] == 504
