@@ -19,7 +19,7 @@ import pytest
 from tutorial import ROOT, all_steps
 from tutorial.checks import step_files
 
-DEMO = [sys.executable, "-m", "tutorial.cli", "demo"]
+DEMO = [Path(sys.executable).with_name("tutorial"), "demo"]
 
 
 def free_port():

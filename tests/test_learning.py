@@ -334,6 +334,22 @@ def git(root, *arguments):
     return subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True).stdout.strip()
 
 
+WRONG = {
+    "demo": (["99"], "There is no step '99'"),
+    "carry": (["99"], "There is no step '99'"),
+    "record": (["99"], "No chapter's name begins with '99'. They are: index, 01_models"),
+    "screenshots": (["--only=nothing"], "No picture has 'nothing' in its name. They are: list, "),
+    "diagrams": (["nowhere/mermaid.js"], "npm install mermaid brings it"),
+}
+
+
+@pytest.mark.parametrize("command", WRONG)
+def test_a_wrong_word_is_one_line_that_says_the_right_ones(tutorial, command):
+    arguments, expected = WRONG[command]
+    said = tutorial(command, *arguments, code=1).stdout
+    assert expected in said and len(said.splitlines()) == 1
+
+
 def test_every_command_explains_itself(tutorial):
     listed = re.findall(r"^│ (\w+) {2,}", tutorial("--help").stdout, re.MULTILINE)
     assert {"demo", "start", "check", "hint", "diff", "status", "doctor", "branches", "bench"} <= set(listed)

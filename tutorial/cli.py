@@ -19,17 +19,23 @@ from tutorial import walk as walking
 
 RESULTS = ROOT / "benchmarks" / "results" / "speed.json"
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
+)
 console = Console(highlight=False, soft_wrap=True)
 
 
 @app.callback()
 def main():
-    """Background jobs in Django, one step after the other."""
+    """How do I run something in the background in Django? Eight steps, one job, real servers.
+
+    `tutorial demo` shows where it all leads. `tutorial start 01` is where you begin to write it yourself,
+    and `tutorial doctor` says what this machine can run. A step is called 03, 3 or 03_streaming.
+    """
 
 
 LEARN, TEACH, KEEP = "To learn", "To teach", "To keep the steps"
-Step = Annotated[str, typer.Argument(help="Which step: 03, 3 or 03_streaming.", metavar="STEP")]
+Step = Annotated[str, typer.Argument(help="A step, like 03 or 03_streaming, or an exercise, like 03a.", metavar="STEP")]
 Folder = Annotated[Path | None, typer.Argument(help="Your folder.", show_default="where you started it")]
 
 

@@ -34,13 +34,17 @@ FILTERS = "genre=poetry&published_from=1970-01-01"
 
 def run(only, folder, console):
     """Make the pictures that have `only` in their names, in `folder`."""
+    scenes = (of_the_download, of_the_timeout, of_the_stream, of_the_command, of_the_export)
+    wanted = [scene for scene in scenes if any(only in name for name in scene.pictures)]
+    if not wanted:
+        names = ", ".join(name for scene in scenes for name in scene.pictures)
+        raise UserError(f"No picture has {only!r} in its name. They are: {names}.")
     need_programs()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
         studio = Studio(Path(place).resolve(), folder, only, console)
-        for scene in (of_the_download, of_the_timeout, of_the_stream, of_the_command, of_the_export):
-            if any(only in name for name in scene.pictures):
-                scene(studio)
+        for scene in wanted:
+            scene(studio)
 
 
 def need_programs():

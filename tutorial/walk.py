@@ -81,6 +81,9 @@ def rewritten(page, printed):
 def record(names, console, root=ROOT):
     """Run the chapters whose names begin so (all, if none is named), and write what was printed into them."""
     chapters = [root / "docs" / "index.md", *(root / "docs" / f"{step.name}.md" for step in all_steps(root))]
+    for name in names or []:
+        if not any(page.name.startswith(name) for page in chapters):
+            raise UserError(f"No chapter's name begins with {name!r}. They are: {', '.join(p.stem for p in chapters)}.")
     for page in chapters:
         if names and not page.name.startswith(tuple(names)):
             continue
