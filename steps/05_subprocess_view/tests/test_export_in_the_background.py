@@ -62,7 +62,9 @@ def test_no_zombie_stays(library):
 
 def test_it_starts_after_the_transaction_of_the_request(library):
     with library.site(settings="tests.settings_atomic") as site, library.reader(site) as reader:
-        assert reader.wait_for_end(reader.export()) == "done"
+        export_id = reader.export()
+        wait_for(lambda: reader.state(export_id) != "waiting", "its process to find it", seconds=20)
+        assert reader.wait_for_end(export_id) == "done"
 
 
 def test_a_process_that_cannot_be_started_is_a_failed_export(library):
