@@ -6,7 +6,12 @@ from tutorial import all_steps
 from tutorial.checks import about
 from tutorial.work import all_exercises
 
-HEAD = """# Exercises
+HEAD = """---
+search:
+  boost: 0.1
+---
+
+# Exercises
 
 Two or three for each step, from easy to hard. Each begins with the whole of its step, and is checked like a step:
 

@@ -6,7 +6,12 @@ from tutorial.checks import about
 BREAKS = {"half_day": {"04": 15}, "one_day": {"03": 15, "05": 60, "07": 15}}  # minutes, after which step
 BEGIN = 9 * 60
 
-HEAD = """# For instructors
+HEAD = """---
+search:
+  boost: 0.1
+---
+
+# For instructors
 
 A class of any size can build the same job eight times, and see each time what the last way could not do.
 This page is made of `[teach]` in each step's `step.toml`: change it there.
