@@ -131,7 +131,8 @@ def test_a_taken_port_is_one_clear_line(tmp_path):
         other.listen()
         port = other.getsockname()[1]
         assert refused(f"--port={port}", f"--folder={tmp_path}") == [
-            f"Port {port} is taken. Take another: add PORT={port % 65535 + 1} (or --port {port % 65535 + 1})"
+            f"Port {port} is taken. Is another demo still running? Stop it with Ctrl-C in its terminal, "
+            f"or take another port: add PORT={port % 65535 + 1} (or --port {port % 65535 + 1})"
         ]
     assert not list(tmp_path.iterdir())
 
