@@ -144,10 +144,16 @@ class Reader:
         return "".join(f"{line.rstrip()}\n" for line in printed.strip().splitlines())
 
 
+def heed_ctrl_c():
+    """What a shell starts with & ignores it, and so does all that is started from there."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @contextmanager
 def running(command, **options):
     """Start a demo, wait until it can be used, and give what it has printed. In the end, press Ctrl-C."""
     options |= {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "start_new_session": True}
+    options["preexec_fn"] = heed_ctrl_c
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(command, stdout=output, **options)
         try:
