@@ -137,7 +137,7 @@ class Runner:
             if outcomes.get(each["test"], ("",))[0] != "failed":
                 outcomes[each["test"]] = each["outcome"], each["came"].replace(f"{self.folder}{os.sep}", "")
         errors = [line[2:].strip() for line in said.splitlines() if line.startswith("E ")]
-        if not outcomes:
+        if not outcomes or code not in (0, 1):  # neither "all passed" nor "some failed"
             return {}, errors[-1] if errors else self.line_that_matters(said)
         return outcomes, ""
 

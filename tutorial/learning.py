@@ -9,6 +9,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
 
@@ -47,7 +48,7 @@ def make_room(folder):
 
 
 def say_what_to_build(task, folder, console):
-    console.print(f"\n[bold]{task.heading}[/bold]: {task.goal}")
+    console.print(f"\n[bold]{escape(task.heading)}[/bold]: {escape(task.goal)}")
     console.print(f"  Begin    in {folder}", markup=False)
     console.print(f"           with {task.begins_with}")
     console.print(f"  Read     {task.page}, or that page of `make docs`")
@@ -104,7 +105,7 @@ def check(name, folders, as_csv, limit, console):
     task = work.find(name)
     if len(folders) < 2 and not as_csv:
         folder = folder_of(task, folders[0] if folders else None)
-        with console.status(f"Checking {folder}, at most {limit} seconds …"):
+        with console.status(f"Checking {escape(str(folder))}, at most {limit} seconds …"):
             verdict = checking.check(task, folder, limit)
         tell(verdict, console)
         return 0 if is_complete(verdict) else 1
@@ -150,7 +151,7 @@ def as_row(verdict):
 def tell(verdict, console):
     task, all_goals, coming = verdict.work, verdict.work.task.goals, next_goal(verdict)
     number, reached = task.number, sum(map(verdict.reached, all_goals))
-    console.print(f"\n[bold]{task.heading}[/bold]: {reached} of {len(all_goals)} goals reached.\n")
+    console.print(f"\n[bold]{escape(task.heading)}[/bold]: {reached} of {len(all_goals)} goals reached.\n")
     if verdict.trouble:
         console.print("The tests could not be run:")
         console.print(f"  {verdict.trouble}\n", style="red", markup=False)
@@ -165,8 +166,8 @@ def tell(verdict, console):
         same = progress().get(task.name, {}).get("goal") == coming
         hints = max(progress().get(task.name, {}).get("hints", 0), 1) if same else 1
         remember(task, folder=str(verdict.folder), goal=coming, hints=hints, **facts)
-        console.print(f"\n[bold]Next[/bold]: {all_goals[coming].says}")
-        console.print(f"[bold]Hint[/bold]: {all_goals[coming].hints[hints - 1]}")
+        console.print(f"\n[bold]Next[/bold]: {escape(all_goals[coming].says)}")
+        console.print(f"[bold]Hint[/bold]: {escape(all_goals[coming].hints[hints - 1])}")
         console.print(f"More: tutorial hint {number}\n")
 
 
@@ -174,9 +175,11 @@ def tell_goal(verdict, goal, in_detail, console):
     failed, of = verdict.failed(goal), [test for test in verdict.tests if goal.has(test)]
     if not failed:
         mark = "[green]✓[/green]" if of else "[dim]–[/dim]"
-        console.print(f"  {mark} {goal.says}{'' if of else ' [dim](needs more than this check has: pytest)[/dim]'}")
+        console.print(
+            f"  {mark} {escape(goal.says)}{'' if of else ' [dim](needs more than this check has: pytest)[/dim]'}"
+        )
         return
-    console.print(f"  [red]✗[/red] {goal.says} [dim]({len(failed)} of {len(of)} tests)[/dim]")
+    console.print(f"  [red]✗[/red] {escape(goal.says)} [dim]({len(failed)} of {len(of)} tests)[/dim]")
     for test in failed[: SHOWN if in_detail else 0]:
         console.print(f"      expected  {in_words(test)}", markup=False)
         console.print(f"      came      {in_short(verdict.tests[test][1])}", markup=False, style="red")

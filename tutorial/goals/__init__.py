@@ -16,8 +16,10 @@ class Goal:
     hints: tuple
 
     def has(self, test):
-        """Is this one of its tests? `test` is a node id of pytest, or the name of a file."""
+        """Is this one of its tests? `test` is a node id of pytest, or a file of tests that could not be imported."""
         name = test.partition("[")[0]
+        if "::" not in name:
+            return any(each.partition("::")[0] == name for each in self.tests)
         return name in self.tests or name.partition("::")[0] in self.tests
 
 
