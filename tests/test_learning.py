@@ -163,6 +163,17 @@ def test_tests_that_cannot_be_imported_reach_no_goal(tutorial, place):
     assert "cannot import name 'BookFactory' from 'library.factories'" in said
 
 
+def test_what_failed_before_the_time_was_over_is_told(place, monkeypatch):
+    monkeypatch.setattr(learning, "PROGRESS", place / "progress.json")
+    tests = {"tests/test_cut_streams.py::test_x": ("failed", "AssertionError: assert 1 == 2")}
+    verdict = checking.Verdict(work.find("03"), place, trouble="It did not end within 5 seconds.", tests=tests)
+    console = Console(file=io.StringIO(), width=300)
+    learning.tell(verdict, console)
+    said = console.file.getvalue()
+    assert "0 of 5 goals reached" in said and "It did not end within 5 seconds." in said
+    assert "came      assert 1 == 2" in said
+
+
 def test_brackets_in_a_hint_are_no_markup(place, monkeypatch):
     monkeypatch.setattr(learning, "PROGRESS", place / "progress.json")
     learning.PROGRESS.write_text(json.dumps({"03_streaming": {"goal": 3, "hints": 3}}))

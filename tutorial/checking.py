@@ -44,7 +44,7 @@ class Verdict:
         return [test for test, (outcome, _) in self.tests.items() if outcome == "passed"]
 
 
-def check(work, folder, limit=120):
+def check(work, folder, limit=180):
     """Run its tests on a copy of `folder`. Gives a Verdict, after `limit` seconds at the latest."""
     began, verdict = time.monotonic(), Verdict(work, folder)
     with copy_of(work, folder) as copy, tempfile.TemporaryDirectory(prefix="verdicts-") as notes:
@@ -55,6 +55,7 @@ def check(work, folder, limit=120):
                 verdict.tests, verdict.trouble = runner.run_tests(work.tests)
         except subprocess.TimeoutExpired:
             verdict.trouble = f"It did not end within {limit} seconds. Does something wait for ever?"
+            verdict.tests = runner.outcomes()
     verdict.seconds = time.monotonic() - began
     return verdict
 
@@ -131,15 +132,20 @@ class Runner:
         command += ["-m", LEFT_OUT, "-k", "not test_trap_", "--continue-on-collection-errors"]
         command += ["-n2", "--dist=worksteal"] if (os.cpu_count() or 1) > 1 else []
         code, said = self.run(*command, *tests)
+        outcomes = self.outcomes()
+        errors = [line[2:].strip() for line in said.splitlines() if line.startswith("E ")]
+        if not outcomes or code not in (0, 1):  # neither "all passed" nor "some failed"
+            return {}, errors[-1] if errors else self.line_that_matters(said)
+        return outcomes, ""
+
+    def outcomes(self):
+        """What is known so far: for each test its outcome, and what came instead."""
         lines = self.verdicts.read_text("utf-8").splitlines() if self.verdicts.exists() else []
         outcomes = {}
         for each in map(json.loads, lines):
             if outcomes.get(each["test"], ("",))[0] != "failed":
                 outcomes[each["test"]] = each["outcome"], each["came"].replace(f"{self.folder}{os.sep}", "")
-        errors = [line[2:].strip() for line in said.splitlines() if line.startswith("E ")]
-        if not outcomes or code not in (0, 1):  # neither "all passed" nor "some failed"
-            return {}, errors[-1] if errors else self.line_that_matters(said)
-        return outcomes, ""
+        return outcomes
 
 
 def end(process):

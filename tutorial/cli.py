@@ -84,7 +84,7 @@ def check(
         typer.Argument(help="Your folder; or many, for a class.", show_default="where you started it"),
     ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="A line of CSV for each folder.")] = False,
-    limit: Annotated[int, typer.Option(min=5, help="Seconds that a folder may take.")] = 120,
+    limit: Annotated[int, typer.Option(min=5, help="Seconds that a folder may take.")] = 180,
 ):
     """Run the tests of a step on your code, and say what it reaches, what is expected, and what comes next.
 

@@ -153,8 +153,10 @@ def tell(verdict, console):
     number, reached = task.number, sum(map(verdict.reached, all_goals))
     console.print(f"\n[bold]{escape(task.heading)}[/bold]: {reached} of {len(all_goals)} goals reached.\n")
     if verdict.trouble:
-        console.print("The tests could not be run:")
+        console.print("The tests could not be run to their end:" if verdict.tests else "The tests could not be run:")
         console.print(f"  {verdict.trouble}\n", style="red", markup=False)
+        for test in verdict.failed()[:SHOWN]:  # before the time was over
+            tell_test(verdict, test, console)
     else:
         for goal in all_goals:
             tell_goal(verdict, goal, goal is all_goals[coming or 0] and coming is not None, console)
@@ -181,11 +183,15 @@ def tell_goal(verdict, goal, in_detail, console):
         return
     console.print(f"  [red]✗[/red] {escape(goal.says)} [dim]({len(failed)} of {len(of)} tests)[/dim]")
     for test in failed[: SHOWN if in_detail else 0]:
-        console.print(f"      expected  {in_words(test)}", markup=False)
-        console.print(f"      came      {in_short(verdict.tests[test][1])}", markup=False, style="red")
-        console.print(f"      test      {test}", markup=False, style="dim")
+        tell_test(verdict, test, console)
     if in_detail and len(failed) > SHOWN:
         console.print(f"      and {len(failed) - SHOWN} more")
+
+
+def tell_test(verdict, test, console):
+    console.print(f"      expected  {in_words(test)}", markup=False)
+    console.print(f"      came      {in_short(verdict.tests[test][1])}", markup=False, style="red")
+    console.print(f"      test      {test}", markup=False, style="dim")
 
 
 def in_words(test):
