@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tutorial import ROOT, UserError, all_steps
 from tutorial.checks import about, step_files
+from tutorial.work import write
 
 AUTHOR = "Django in the background"
 MADE = "Made by `tutorial branches`"  # in the message of each commit: only such branches are replaced
@@ -43,9 +44,7 @@ def commit_of(step, root, parent):
     with tempfile.TemporaryDirectory() as place:
         # A work tree and an index of its own: nothing of the user's is touched.
         tree, index = Path(place) / "tree", Path(place) / "index"
-        for name, content in step_files(step).items():
-            (tree / name).parent.mkdir(parents=True, exist_ok=True)
-            (tree / name).write_bytes(content)
+        write(tree, step_files(step))
         options = {"GIT_INDEX_FILE": str(index), "GIT_WORK_TREE": str(tree)}
         git(root, "add", "--all", "--force", ".", cwd=tree, **options)
         written = git(root, "write-tree", cwd=tree, **options)

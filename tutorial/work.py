@@ -7,7 +7,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from tutorial import ROOT, UserError, all_steps, goals
+from tutorial import ROOT, UserError, all_steps, find_step, goals
 from tutorial.checks import about, added_tests, neighbours, start_project, step_files
 
 EXERCISES = ROOT / "exercises"
@@ -50,15 +50,11 @@ def write(folder, files):
 
 
 def find(name):
-    """The step or the exercise that a user calls 03, 3, 03_streaming, 03a or 03a_gzip."""
-    for step in all_steps():
-        if name in (step.name, step.name[:2], step.name[:2].lstrip("0")):
-            return of_step(step)
+    """The step or the exercise that a user calls 03, 3, 03_streaming, 03a or 03a_keyset."""
     for exercise in all_exercises():
         if name in (exercise.name, exercise.name[:3], exercise.name[:3].lstrip("0")):
             return of_exercise(exercise)
-    steps = ", ".join(step.name for step in all_steps())
-    raise UserError(f"There is no step {name!r}. The steps are: {steps}. (An exercise has a letter, like 03a.)")
+    return of_step(find_step(name))
 
 
 def all_exercises():

@@ -80,11 +80,8 @@ def test_without_a_name_the_file_is_called_like_the_download(folder):
     export()
     export("--compress", "zip")
     export("--compress", "gzip")
-    assert sorted(path.name for path in folder.iterdir()) == [
-        todays_name(),
-        f"{todays_name()}.gz",
-        f"{todays_name()}.zip",
-    ]
+    name = todays_name()
+    assert sorted(path.name for path in folder.iterdir()) == [name, f"{name}.gz", f"{name}.zip"]
 
 
 def test_the_last_line_has_rows_bytes_and_seconds(folder):
@@ -111,12 +108,11 @@ def test_a_compressed_file_unpacks_to_the_same_bytes(client, folder, how):
     packed, expected = folder / "packed", client.get("/books/download/").getvalue()
     if how == "zip":
         with zipfile.ZipFile(packed) as archive:
-            assert archive.namelist() == [todays_name()]
+            name = todays_name()
+            assert archive.namelist() == [name]
             assert archive.testzip() is None
-            assert archive.getinfo(todays_name()).date_time[:1] >= (
-                2026,
-            )  # not 1980, which is what zip files begin with
-            assert archive.read(todays_name()) == expected
+            assert archive.getinfo(name).date_time[:1] >= (2026,)  # not 1980, which is what zip files begin with
+            assert archive.read(name) == expected
     else:
         assert gzip.decompress(packed.read_bytes()) == expected
 
