@@ -59,6 +59,7 @@ def test_a_copy_builds_as_well(site, tmp_path):
         '```python\n--8<-- "01_models/library/no_such_file.py"\n```',
         "```stepdiff\n01_models 02_httpresponse library/models.py\n```",
         "```stepdiff\n01_models 02_httpresponse no/such/file.py\n```",
+        "```stepdiff\n01_models 02_httpresponse library/views.py:no_such_section\n```",
         "```stepdiff\nbenchmarks/ladder/howto.py benchmarks/ladder/nothing.py\n```",
     ],
 )
@@ -467,6 +468,12 @@ def test_a_diff_shows_the_change_and_no_markers():
     assert "--8<--" not in text
 
 
+def test_a_diff_of_a_section_shows_no_more_than_it():
+    text = difference("05_subprocess_view", "06_celery_compare", "exports/models.py:claim")
+    assert "+    dead = models.Q(" in text  # begins at the left, like the listing of a section
+    assert "--8<--" not in text and "import" not in text and "def finish" not in text
+
+
 @pytest.mark.parametrize("source", ["01_models 02_httpresponse library/models.py", "01_models nothing x.py", "one two"])
 def test_a_diff_that_shows_nothing_is_an_error(source):
     with pytest.raises(SuperFencesException):
@@ -493,7 +500,8 @@ def test_the_page_of_exercises_is_theirs():
 
 def test_a_file_that_a_chapter_shows_is_found():
     page = '```python title="a.py"\n--8<-- "03_x/a.py:part"\n```\n\n```stepdiff\n02_y 03_x b/c.py\n```\n'
-    assert files_shown(page, "03_x") == ["a.py", "b/c.py"]
+    page += "\n```stepdiff\n02_y 03_x d.py:part\n```\n"
+    assert files_shown(page, "03_x") == ["a.py", "b/c.py", "d.py"]
     assert files_shown(page, "02_y") == []
 
 

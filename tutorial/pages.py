@@ -5,7 +5,7 @@ import re
 from tutorial import ROOT, all_steps
 
 LISTING = re.compile(r'^ *--8<-- "([^":\n]+)(?::\w+)?"$', re.MULTILINE)
-DIFF = re.compile(r"^ *```stepdiff\n *\S+ (\S+) (\S+)\n *```$", re.MULTILINE)
+DIFF = re.compile(r"^ *```stepdiff\n *\S+ (\S+) ([^\s:]+)(?::\w+)?\n *```$", re.MULTILINE)
 LANGUAGES = {".py": "python", ".html": "html", ".conf": "nginx", ".service": "ini", ".env": "bash", ".txt": "text"}
 HEAD = """---
 search:

@@ -78,7 +78,7 @@ class Export(models.Model):
         """Nothing more will change: it has ended, and its mail is sent, or cannot be."""
         return self.finished_at and (self.mail_sent_at or self.mail_error or not self.owner.email)
 
-    # --8<-- [start:life]
+    # --8<-- [start:claim]
     def claim(self):
         """Waiting becomes running, for one process only; True for that one."""
         self.ours = timezone.now()  # from here on started_at says whose the running export is
@@ -89,6 +89,8 @@ class Export(models.Model):
         ours = Export.objects.using("progress").filter(self._ours(), pk=self.pk)
         ours.update(**numbers)
 
+    # --8<-- [end:claim]
+    # --8<-- [start:life]
     def finish(self, file, rows):
         """Hand the whole file over to the storage; then, and not before, it is done. False if it was ours no more."""
         name, size = self.stored_as, file.size

@@ -87,6 +87,7 @@ def write(export, file):
 
 
 # --8<-- [end:run]
+# --8<-- [start:heartbeat]
 @contextmanager
 def heartbeat(export):
     """Show that this process lives, also while the database counts or the storage takes a large file."""
@@ -110,6 +111,7 @@ def heartbeat(export):
         thread.join()
 
 
+# --8<-- [end:heartbeat]
 # --8<-- [start:temporary]
 @contextmanager
 def temporary_file(name):

@@ -88,7 +88,7 @@ class Export(models.Model):
         seconds = (self.heartbeat_at - timezone.now()).total_seconds() + settings.EXPORT_LEASE
         return min(max(seconds, 1), settings.EXPORT_LEASE)
 
-    # --8<-- [start:life]
+    # --8<-- [start:claim]
     def claim(self):
         """Make it ours: one that waits, or one whose process gave no sign of life for EXPORT_LEASE seconds.
 
@@ -111,6 +111,8 @@ class Export(models.Model):
         ours = Export.objects.using("progress").filter(self._ours(), pk=self.pk)
         ours.update(heartbeat_at=Now(), **numbers)
 
+    # --8<-- [end:claim]
+    # --8<-- [start:life]
     def release(self):
         """Back to waiting: the next attempt may go better. False if it was ours no more."""
         return self._end_without_file(self._ours(), state=State.WAITING)

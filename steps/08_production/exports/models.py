@@ -160,7 +160,7 @@ class Export(models.Model):
         seconds = (self.heartbeat_at - timezone.now()).total_seconds() + settings.EXPORT_LEASE
         return min(max(seconds, 1), settings.EXPORT_LEASE)
 
-    # --8<-- [start:life]
+    # --8<-- [start:claim]
     def claim(self):
         """Make it ours: one that waits, or one whose process gave no sign of life for EXPORT_LEASE seconds.
 
@@ -187,6 +187,8 @@ class Export(models.Model):
         if not ours.update(heartbeat_at=Now(), **numbers):
             raise NotOurs
 
+    # --8<-- [end:claim]
+    # --8<-- [start:life]
     def release(self):
         """Back to waiting: the next attempt may go better. False if it was ours no more."""
         return self._end_without_file(self._ours(), state=State.WAITING, heartbeat_at=Now())
@@ -211,11 +213,14 @@ class Export(models.Model):
         ended = {"state": State.FAILED, "error": error, "finished_at": timezone.now()}
         return self._end_without_file(models.Q(state=State.WAITING) | self._ours(), **ended)
 
+    # --8<-- [end:life]
+    # --8<-- [start:cancel]
     def cancel(self):
         """End it, whoever is at work on it: that process learns it from its next report. False if it has ended."""
         ended = {"state": State.CANCELLED, "finished_at": timezone.now()}
         return self._end_without_file(models.Q(state__in=ACTIVE), **ended)
 
+    # --8<-- [end:cancel]
     def expire(self):
         """Its file goes. What was asked for, and how it ended, remains to be read."""
         name = self.file.name
@@ -265,8 +270,6 @@ class Export(models.Model):
             self.refresh_from_db()
         except Export.DoesNotExist:  # deleted meanwhile, perhaps with its owner
             self.state = State.FAILED
-
-    # --8<-- [end:life]
 
 
 @receiver(models.signals.post_delete, sender=Export)
