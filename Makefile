@@ -34,18 +34,17 @@ faults: $(VENV)/with-test
 load: $(VENV)/with-test
 	$(BIN)/python benchmarks/faults.py load input
 
-lint: $(VENV)/with-dev
+lint: $(VENV)/with-test
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 
-constraints: $(VENV)/with-dev
+constraints: $(VENV)/with-test
 	$(BIN)/tutorial constraints
 
 # What to install for which target. A target installs again when the versions have changed.
 EXTRAS_demo = .
 EXTRAS_docs = .[docs]
 EXTRAS_test = .[test,docs]
-EXTRAS_dev = .[test,docs,dev]
 
 $(VENV)/with-%: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing into $(VENV) (once)"

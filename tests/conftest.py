@@ -9,7 +9,7 @@ import pytest
 from tutorial import LOCAL, ROOT
 
 # On the newer Python only: what needs Chromium, as everywhere, and what takes minutes and is the same on both.
-NEWER = ["test_exercises.py", "test_mistakes.py", "test_screenshots.py", "test_site.py"]
+NEWER = ["test_exercises.py", "test_keeping.py", "test_mistakes.py", "test_screenshots.py", "test_site.py"]
 collect_ignore = NEWER if sys.version_info < (3, 12) else []
 
 

@@ -1,8 +1,12 @@
 """The exercises: our solution of each passes its check, the code to begin with fails it, and every test has a goal."""
 
+import shutil
+import subprocess
+import sys
+
 import pytest
 
-from tutorial import UserError, all_steps, checking, work
+from tutorial import ROOT, UserError, all_steps, checking, work
 
 EXERCISES = [pytest.param(folder, id=folder.name) for folder in work.all_exercises()]
 
@@ -48,3 +52,15 @@ def test_a_solution_that_no_longer_fits_its_step_is_named(tmp_path):
     assert work.patched({"x.py": b"old\n"}, diff) == {"x.py": b"new\n"}
     with pytest.raises(UserError, match="does not fit its step"):
         work.patched({"x.py": b"other\n"}, diff)
+
+
+def test_our_solutions_are_as_well_kept_as_the_steps(tmp_path):
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for folder in work.all_exercises():
+        task = work.of_exercise(folder)
+        changed = {name: code for name, code in task.solution.items() if task.starter.get(name) != code}
+        work.write(tmp_path / folder.name, changed)
+    for command in (["check", "--output-format=concise"], ["format", "--diff"]):
+        ruff = [sys.executable, "-m", "ruff", *command, "--no-cache"]
+        done = subprocess.run(ruff, cwd=tmp_path, text=True, capture_output=True)
+        assert done.returncode == 0, done.stdout + done.stderr

@@ -12,6 +12,8 @@ from tutorial import ROOT, all_steps
 # Written in two parts, so that this file does not name what no file may name.
 FORBIDDEN = ["pypi" + r"\.org", "pythonhosted" + r"\.org", "registry" + r"\.npmjs", "/wo" + "rk/", "/ro" + "ot/"]
 
+VERSION = re.compile(r"[a-z0-9-]+==[\w.]+( ; [\w\s.<>=!'()]+)?")  # a line of constraints.txt
+
 
 def tracked():
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True).stdout.decode()
@@ -30,8 +32,7 @@ def test_no_file_names_an_index_or_a_path_of_one_machine():
 
 def test_constraints_are_names_and_exact_versions():
     lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
-    wrong = [line for line in lines if not re.fullmatch(r"[a-z0-9-]+==[\w.]+( ; [\w\s.<>=!'()]+)?", line)]
-    assert wrong == []
+    assert [line for line in lines if not VERSION.fullmatch(line)] == []
     assert len(lines) > 50
 
 

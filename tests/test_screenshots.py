@@ -1,4 +1,8 @@
-"""`tutorial screenshots`, with a small library: each kind of picture once, of pages, of a browser and of a mail."""
+"""`tutorial screenshots`, typed: pictures of a browser and of a mail, of a small library; and what it refuses."""
+
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -6,26 +10,28 @@ from rich.console import Console
 
 from tutorial import UserError, screenshots
 
+TUTORIAL = Path(sys.executable).with_name("tutorial")
 pytestmark = pytest.mark.browser
 
 
 @pytest.mark.parametrize("name, height", [("downloaded", 520), ("mail", 200)])
-def test_a_picture_is_made_of_what_runs(name, height, tmp_path, monkeypatch):
-    monkeypatch.setattr(screenshots, "BOOKS", 20_000)
-    screenshots.run(name, tmp_path, Console(quiet=True))
+def test_a_picture_is_made_of_what_runs(name, height, tmp_path):
+    command = [TUTORIAL, "screenshots", "--only", name, "--books=20000", "--folder", tmp_path]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     (path,) = tmp_path.iterdir()
+    assert path.name == f"{name}.png" and f"{path.name}: {path.stat().st_size:,} bytes" in said
     with Image.open(path) as image:
-        assert path.name == f"{name}.png" and 800 <= image.width <= 1000 and image.height >= height
+        assert 800 <= image.width <= 1000 and image.height >= height
         assert len(image.getcolors()) > 20  # not an empty page
 
 
 def test_what_is_missing_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(screenshots.shutil, "which", lambda name: None if name == "Xvfb" else name)
     with pytest.raises(UserError, match="Xvfb was not found"):
-        screenshots.run("", tmp_path, Console(quiet=True))
+        screenshots.run("", tmp_path, 20_000, Console(quiet=True))
 
 
 def test_a_picture_that_is_too_large_is_refused(tmp_path):
-    studio = screenshots.Studio(tmp_path, tmp_path, "", Console(quiet=True))
+    studio = screenshots.Studio(tmp_path, tmp_path, "", 20_000, Console(quiet=True))
     with pytest.raises(UserError, match=r"noise\.png has"):
         studio.save("noise", Image.effect_noise((800, 800), 90))

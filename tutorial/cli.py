@@ -190,14 +190,16 @@ def screenshots(
     folder: Annotated[Path, typer.Option(help="Where they go.", show_default="docs/assets/pictures")] = (
         ROOT / "docs" / "assets" / "pictures"
     ),
+    books: Annotated[int, typer.Option(min=10_000, max=99_999_999, help="How many books the library has.")] = 2_000_000,
 ):
     """Make the site's pictures anew, from the running steps: of pages, of a real browser, of a shell and of a mail.
 
-    This needs Chromium, Xvfb and xcompmgr, and takes some two minutes.
+    This needs Chromium, Xvfb and xcompmgr, and takes some two minutes. With fewer books than two million
+    a download, or an export, may be over before it can be looked at.
     """
     from tutorial import screenshots as pictures  # which needs what only the tests have
 
-    stop_on_error(pictures.run, only, folder, console)
+    stop_on_error(pictures.run, only, folder, books, console)
 
 
 @app.command(rich_help_panel=KEEP)
@@ -211,11 +213,21 @@ def diagrams(
 
 
 @app.command(rich_help_panel=KEEP)
-def constraints():
-    """Resolve the newest versions of all that pyproject.toml names, and write constraints.txt."""
+def constraints(
+    output: Annotated[
+        Path, typer.Option(help="Where they go: elsewhere to look at them first.", show_default="constraints.txt")
+    ] = (ROOT / "constraints.txt"),
+):
+    """Resolve the newest versions of all that pyproject.toml names, and write constraints.txt.
+
+    One list for all machines: Python 3.11 and newer, Linux, macOS and Windows. This asks the package index.
+    """
+    if not find_spec("uv"):
+        console.print("uv is not installed: make test-setup.", style="red")
+        raise typer.Exit(1)
     command = ["uv", "pip", "compile", "--universal", "--python-version=3.11", "--all-extras", "--upgrade"]
-    command += ["--no-annotate", "--no-header", "--quiet", "--output-file=constraints.txt", "pyproject.toml"]
-    sys.exit(subprocess.run([sys.executable, "-m", *command], cwd=ROOT).returncode)
+    command += ["--no-annotate", "--no-header", "--quiet", f"--output-file={output.resolve()}", "pyproject.toml"]
+    sys.exit(subprocess.run([sys.executable, "-m", *command], cwd=ROOT, stdout=subprocess.DEVNULL).returncode)
 
 
 def stop_on_error(action, *arguments):

@@ -22,7 +22,6 @@ from tutorial import UserError, find_step
 from tutorial.browser import chromium, executable
 from tutorial.walk import free_port, running
 
-BOOKS = 2_000_000  # so many that a download takes long enough to look at
 LARGEST = 60_000  # bytes of a picture
 PRESS = "() => { setTimeout(() => document.querySelector('[data-test=download]').click()) }"
 WIDTH, HEIGHT = 1000, 520  # of the screen that a real browser window fills
@@ -32,8 +31,8 @@ COLOURS = 128
 FILTERS = "genre=poetry&published_from=1970-01-01"
 
 
-def run(only, folder, console):
-    """Make the pictures that have `only` in their names, in `folder`."""
+def run(only, folder, books, console):
+    """Make the pictures that have `only` in their names, in `folder`, of a library with so many books."""
     scenes = (of_the_download, of_the_timeout, of_the_stream, of_the_command, of_the_export)
     wanted = [scene for scene in scenes if any(only in name for name in scene.pictures)]
     if not wanted:
@@ -42,7 +41,7 @@ def run(only, folder, console):
     need_programs()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
-        studio = Studio(Path(place).resolve(), folder, only, console)
+        studio = Studio(Path(place).resolve(), folder, only, books, console)
         for scene in wanted:
             scene(studio)
 
@@ -73,20 +72,23 @@ def of(*pictures):
 class Studio:
     """Where pictures are made: demos in a folder of their own, and where the pictures go."""
 
-    def __init__(self, place, folder, only, console):
-        self.place, self.folder, self.only, self.console = place, folder, only, console
+    def __init__(self, place, folder, only, books, console):
+        self.place, self.folder, self.only, self.books, self.console = place, folder, only, books, console
 
     @contextmanager
     def demo(self, step, *options):
-        """The demo of a step with BOOKS books; gives its address."""
-        database = self.place / f"{find_step(step).name}-{BOOKS}.sqlite3"
-        seeded = [path for path in self.place.glob(f"*-{BOOKS}.sqlite3") if path != database]
+        """The demo of a step; gives its address."""
+        database = self.database(step)
+        seeded = [path for path in self.place.glob(f"*-{self.books}.sqlite3") if path != database]
         if seeded and not database.exists():
             shutil.copy(seeded[0], database)  # the tables of the library are those of the step before
         port = free_port()
-        command = [sys.executable, "-m", "tutorial.cli", "demo", step, f"--books={BOOKS}", f"--port={port}"]
+        command = [sys.executable, "-m", "tutorial.cli", "demo", step, f"--books={self.books}", f"--port={port}"]
         with running([*command, f"--folder={self.place}", *options]):
             yield f"http://127.0.0.1:{port}"
+
+    def database(self, step):
+        return self.place / f"{find_step(step).name}-{self.books}.sqlite3"
 
     def save(self, name, image):
         """Keep a picture with few colours, which makes it small."""
@@ -170,8 +172,7 @@ def of_the_command(studio):
     """Step 04: the command in a terminal, half way."""
     with studio.demo("04"):
         step = studio.place / find_step("04").name
-        database = studio.place / f"{step.name}-{BOOKS}.sqlite3"
-        environment = {**os.environ, "DATABASE_URL": f"sqlite:///{database}"}
+        environment = {**os.environ, "DATABASE_URL": f"sqlite:///{studio.database('04')}"}
         printed = in_a_terminal([sys.executable, "manage.py", "export_books", "-o", "books.csv"], step, environment)
     shown = [line for line in re.split(r"[\r\n]+", printed) if "%|" in line]
     half = min(shown, key=lambda line: abs(50 - int(re.search(r"(\d+)%", line).group(1))))
