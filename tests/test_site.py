@@ -1,6 +1,8 @@
 """The built site in a real browser: nothing comes from elsewhere, everybody can read it, a reader's place is kept."""
 
+import html
 import json
+import re
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -8,8 +10,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.test_docs import build
-from tutorial import ROOT
+from tutorial import ROOT, all_steps
 from tutorial.browser import chromium
+from tutorial.checks import about
 
 pytestmark = pytest.mark.browser
 
@@ -135,7 +138,8 @@ def test_a_page_that_not_everybody_can_read_is_found(page, spoiled, rule):
 )
 def test_the_search_finds_the_chapter(page, address, words, chapter):
     page.goto(address + "/")
-    page.get_by_role("textbox", name="Search").fill(words)
+    # Key by key: the search listens to keys, and to nothing that is written into its field at once.
+    page.get_by_role("textbox", name="Search").press_sequentially(words)
     page.locator(f'.md-search-result__link[href*="{chapter}"]').first.wait_for()
 
 
@@ -207,3 +211,27 @@ def test_what_is_printed_has_no_buttons(page, address):
 def test_the_search_index_has_no_whole_files(folder):
     index = json.loads((folder / "search" / "search_index.json").read_text("utf-8"))
     assert not [entry["location"] for entry in index["docs"] if entry["location"].startswith("files/")]
+
+
+WORDS_A_MINUTE = 220
+
+
+def words_to_read(page):
+    """How many words a page has for who opens no box: the text, the listings, and what commands print."""
+    article = re.search(r"<article.*?</article>", page, re.DOTALL).group()
+    text = re.sub(r"<details.*?</details>", "", article, flags=re.DOTALL)
+    return len(html.unescape(re.sub(r"<[^>]+>", "", text)).split())
+
+
+def test_a_chapter_leaves_a_fifth_of_its_minutes_for_doing(folder):
+    promised = {step.name: about(step)["minutes"] for step in all_steps()}
+    for name, minutes in promised.items():
+        page = (folder / name / "index.html").read_text("utf-8")
+        assert f"About {minutes} minutes." in page
+        assert words_to_read(page) / WORDS_A_MINUTE <= 0.8 * minutes, name
+    assert sum(promised.values()) <= 120
+
+
+def test_words_are_counted_as_a_reader_meets_them():
+    page = "<article><p>One, <b>two</b></p>\n<details>no</details>\n<pre><b>four</b>(<i>x</i>)\n = 5</pre></article>"
+    assert words_to_read(page) == 5

@@ -1,8 +1,16 @@
 """What the tests of this step share."""
 
 import pytest
+from django.test import override_settings
 
 from tests.servers import make_database
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords():
+    """Django makes hashing a password slow on purpose: a third of a second, for each user of each test."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
 
 
 @pytest.fixture(scope="session")

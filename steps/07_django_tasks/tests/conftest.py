@@ -5,9 +5,17 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from django.test import override_settings
 
 from tests.exporting import add_readers, copy_of
 from tests.servers import gunicorn, make_database, wait_for
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords():
+    """Django makes hashing a password slow on purpose: a third of a second, for each user of each test."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
 
 
 @pytest.fixture(scope="session")

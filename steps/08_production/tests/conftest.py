@@ -7,9 +7,17 @@ from contextlib import closing
 
 import psycopg
 import pytest
+from django.test import override_settings
 
 from tests.exporting import Library, add_readers, copy_of
 from tests.servers import gunicorn, make_database, manage, postgresql, wait_for
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords():
+    """Django makes hashing a password slow on purpose: a third of a second, for each user of each test."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
 
 
 @pytest.fixture(scope="session")
