@@ -10,10 +10,11 @@ import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tutorial import ROOT, all_steps
@@ -29,8 +30,11 @@ def free_port():
 
 
 @contextmanager
-def demo(*arguments, killed=False):
-    """The demo, running; gives what it has printed when it says how to stop it. Will gunicorn kill a worker?"""
+def demo(*arguments, killed=False, says=""):
+    """The demo, running; gives what it has printed when it says how to stop it.
+
+    Will gunicorn kill a worker (`killed`)? What will it say later (`says`)?
+    """
     heed_ctrl_c = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen([*DEMO, *arguments], start_new_session=True, preexec_fn=heed_ctrl_c, **options) as running:
@@ -41,6 +45,11 @@ def demo(*arguments, killed=False):
                 assert line, printed
                 printed += line
             yield printed
+            rest = ""
+            while says not in rest:
+                line = running.stdout.readline()
+                assert line, rest
+                rest += line
         finally:
             os.killpg(running.pid, signal.SIGINT)  # as a terminal does it
             rest = running.stdout.read()
@@ -85,19 +94,25 @@ def test_the_lines_that_it_prints_can_be_pasted(tmp_path):
     assert len(list((tmp_path / "a folder" / "04_management_command-data").glob("books-*.csv"))) == 1
 
 
-@pytest.mark.parametrize("step", ["05", "06", "07"])
-def test_the_mail_is_where_it_says(tmp_path, step):
-    """With the worker of the step, if it has one."""
+RUNNERS = [
+    ("05", "", "press"),
+    ("06", "", "Celery's worker"),
+    ("07", "", "a worker"),
+    ("07", "celery", "Celery's worker"),
+]
+
+
+@pytest.mark.parametrize("step, runner, says", RUNNERS)
+def test_the_mail_is_where_it_says(tmp_path, monkeypatch, step, runner, says):
+    """With the worker of the runner, if it has one."""
+    if runner:
+        monkeypatch.setenv("EXPORT_RUNNER", runner)
     port = free_port()
     with demo(step, "--books=300", f"--port={port}", f"--folder={tmp_path}") as printed:
+        assert says in printed
         folder = Path(re.search(r"find the mail in (.*)", printed).group(1))
-        site = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
-        with site:
-            site.get("/login/").raise_for_status()
-            for path, fields in (("/login/", {"username": "demo", "password": "demo"}), ("/exports/", {})):
-                answer = site.post(path, data={"csrfmiddlewaretoken": site.cookies["csrftoken"], **fields})
-                assert answer.status_code == 302
-            address = answer.headers["Location"]
+        with logged_in(port) as site:
+            address = export(site)
             deadline = time.monotonic() + 60
             while "A mail was sent" not in (page := site.get(address).text):
                 assert time.monotonic() < deadline, page
@@ -105,6 +120,56 @@ def test_the_mail_is_where_it_says(tmp_path, step):
         assert f"http://127.0.0.1:{port}{address}" in mail.read_text("utf-8")
     with demo(step, "--books=300", f"--port={port}", f"--folder={tmp_path}"):
         assert len(list(folder.iterdir())) == 1  # kept, like the library
+
+
+@contextmanager
+def logged_in(port):
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as site:
+        site.get("/login/").raise_for_status()
+        assert post(site, "/login/", username="demo", password="demo").status_code == 302  # noqa: S106
+        yield site
+
+
+def post(site, path, **fields):
+    return site.post(path, data={"csrfmiddlewaretoken": site.cookies["csrftoken"], **fields})
+
+
+def export(site):
+    """Ask for an export; gives the address of its page."""
+    answer = post(site, "/exports/")
+    assert answer.status_code == 302
+    return answer.headers["Location"]
+
+
+def test_a_runner_without_a_worker_has_none_beside_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("EXPORT_RUNNER", "spawn")
+    with demo("06", "--books=300", f"--port={free_port()}", f"--folder={tmp_path}") as printed:
+        assert "a process of its own makes the file" in printed and "celery@" not in printed
+        assert workers(tmp_path) == []
+
+
+def workers(folder):
+    """The workers that run in the copy of a step below `folder`."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if {"db_worker", "worker"} & set(process.cmdline()) and process.cwd().startswith(str(folder)):
+                found.append(process)
+    return found
+
+
+def test_a_worker_that_is_killed_is_told(tmp_path):
+    told = "The worker has ended: nobody takes exports any more."
+    with demo("07", "--books=300", f"--port={free_port()}", f"--folder={tmp_path}", says=told):
+        (worker,) = workers(tmp_path)
+        worker.kill()
+        psutil.wait_procs([worker], timeout=10)
+
+
+def test_a_runner_that_the_step_does_not_have_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("EXPORT_RUNNER", "threads")
+    (line,) = refused("07", f"--port={free_port()}", f"--folder={tmp_path}")
+    assert line == "EXPORT_RUNNER=threads: this step's demo has database, spawn, celery."
 
 
 def test_nothing_is_written_into_the_step(tmp_path):

@@ -12,7 +12,7 @@ STEPS = [pytest.param(step, before, id=step.name) for step, before in neighbours
 def test_step_toml_says_what_the_step_changes(step, before):
     assert undeclared(step, before) == []
     needed = {"title", "goal", "minutes", "demo", "adds", "changes", "removes", "retires", "teach"}
-    assert needed <= about(step).keys() <= needed | {"worker", "variables"}
+    assert needed <= about(step).keys() <= needed | {"runners"}
 
 
 @pytest.mark.parametrize("step, before", STEPS)

@@ -24,53 +24,96 @@ def run(name, books, port, timeout, parent, console):
         if hasattr(signal, signal_name):
             signal.signal(getattr(signal, signal_name), signal.default_int_handler)
     step = find_step(name) if name else all_steps()[-1]
-    books = books or (books_that_outlast(timeout) if timeout else 100_000)
-    about = tomllib.loads((step / "step.toml").read_text("utf-8"))
+    demo = Demo(step, books or (books_that_outlast(timeout) if timeout else 100_000), port, parent.resolve())
     refuse_taken_port(port)
+    copy_anew(step, demo.folder)
+    console.print(f"Preparing step {step.name} in {demo.folder}", markup=False)
+    demo.prepare()
+    demo.serve(timeout, console)
 
-    parent = parent.resolve()
-    folder, database = parent / step.name, parent / f"{step.name}-{books}.sqlite3"
-    copy_anew(step, folder)
-    console.print(f"Preparing step {step.name} in {folder}", markup=False)
-    data = parent / f"{step.name}-data"
-    data.mkdir(exist_ok=True)
-    environment = {**os.environ, "DATABASE_URL": f"sqlite:///{database}", "DATA_DIR": str(data)}
-    environment["SITE_URL"] = f"http://127.0.0.1:{port}"  # for the links in mails
-    environment = about.get("variables", {}) | environment  # EXPORT_RUNNER=spawn make demo STEP=07
-    places = {"folder": folder, "database": environment["DATABASE_URL"], "data": data, "python": sys.executable}
 
-    def manage(*arguments, **options):
-        return subprocess.run([sys.executable, "manage.py", *arguments], cwd=folder, env=environment, **options)
+class Demo:
+    """A step with its library, its data and, from step 06 on, the runner that EXPORT_RUNNER names."""
 
-    ended_well(manage("migrate", "--verbosity=0"))
-    missing = books - count(database, "library_book")
-    if missing > 0:
-        ended_well(manage("seed_books", str(missing)))
-    if not count(database, "auth_user"):
-        login = {"DJANGO_SUPERUSER_USERNAME": "demo", "DJANGO_SUPERUSER_PASSWORD": "demo"}
-        environment.update(login, DJANGO_SUPERUSER_EMAIL="demo@example.com")
-        ended_well(manage("createsuperuser", "--noinput", stdout=subprocess.DEVNULL))
+    def __init__(self, step, books, port, parent):
+        self.step, self.books, self.port = step, books, port
+        self.about = tomllib.loads((step / "step.toml").read_text("utf-8"))
+        self.folder, self.data = parent / step.name, parent / f"{step.name}-data"
+        self.database = parent / f"{step.name}-{books}.sqlite3"
+        self.environment = {**os.environ, "DATABASE_URL": f"sqlite:///{self.database}", "DATA_DIR": str(self.data)}
+        self.environment["SITE_URL"] = f"http://127.0.0.1:{port}"  # for the links in mails
+        self.runner = chosen_runner(self.about.get("runners", []), os.environ.get("EXPORT_RUNNER"))
+        if self.runner:
+            self.environment["EXPORT_RUNNER"] = self.runner["name"]
 
-    def start(*command):
-        return subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)
+    def prepare(self):
+        """Make the tables, the books and the login, where they are not there yet."""
+        self.data.mkdir(exist_ok=True)
+        self.manage("migrate", "--verbosity=0")
+        missing = self.books - count(self.database, "library_book")
+        if missing > 0:
+            self.manage("seed_books", str(missing))
+        if not count(self.database, "auth_user"):
+            login = {"USERNAME": "demo", "PASSWORD": "demo", "EMAIL": "demo@example.com"}
+            self.environment |= {f"DJANGO_SUPERUSER_{name}": value for name, value in login.items()}
+            self.manage("createsuperuser", "--noinput", stdout=subprocess.DEVNULL)
 
-    with start(*server_command(port, timeout)) as server, worker(start, about):
-        try:
-            wait_until_it_answers(port, server)
-            console.print(f"\n[bold]Step {step.name[:2]}, {about['title']}[/bold]: the library has {books:,} books.")
-            console.print(f"  Open     [bold]http://127.0.0.1:{port}/books/[/bold]")
-            for line in about["demo"]:
-                console.print(f"  Then     {filled(line, places)}", markup=False, soft_wrap=True)
-            console.print(f"  Admin    http://127.0.0.1:{port}/admin/ (user demo, password demo)")
-            console.print("  Stop     with Ctrl-C\n")
-            sys.exit(server.wait())
-        except KeyboardInterrupt:
-            busy = (
-                " Its worker finishes what it has begun; press Ctrl-C again not to wait." if "worker" in about else ""
-            )
-            console.print(f"Stopped. The library is kept for the next time.{busy}")
-        finally:
-            server.terminate()
+    def manage(self, *arguments, **options):
+        """Run a command to its end. One that fails has said itself why; to go on would only hide it."""
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(command, cwd=self.folder, env=self.environment, **options)
+        if done.returncode:
+            sys.exit(done.returncode)
+
+    def start(self, *command):
+        return subprocess.Popen(command, cwd=self.folder, env=self.environment, start_new_session=True)
+
+    def serve(self, timeout, console):
+        """The server, and the worker beside it if the runner has one, until Ctrl-C."""
+        with self.start(*server_command(self.port, timeout)) as server, worker(self.start, self.runner) as beside:
+            try:
+                wait_until_it_answers(self.port, server)
+                self.say_what_to_do(console)
+                sys.exit(until_it_ends(server, beside, console))
+            except KeyboardInterrupt:
+                busy = " Its worker finishes what it has begun; press Ctrl-C again not to wait." if beside else ""
+                console.print(f"Stopped. The library is kept for the next time.{busy}")
+            finally:
+                server.terminate()
+
+    def say_what_to_do(self, console):
+        places = {"folder": self.folder, "database": self.environment["DATABASE_URL"], "data": self.data}
+        places |= {"python": sys.executable}
+        texts = {name: shlex.quote(str(place)) for name, place in places.items()}  # as a shell takes them
+        title = f"Step {self.step.name[:2]}, {self.about['title']}"
+        console.print(f"\n[bold]{title}[/bold]: the library has {self.books:,} books.")
+        console.print(f"  Open     [bold]http://127.0.0.1:{self.port}/books/[/bold]")
+        for line in self.about["demo"]:
+            text = line.format(**texts, runner=self.runner and self.runner["says"])
+            console.print(f"  Then     {text}", markup=False, soft_wrap=True)
+        console.print(f"  Admin    http://127.0.0.1:{self.port}/admin/ (user demo, password demo)")
+        console.print("  Stop     with Ctrl-C\n")
+
+
+def chosen_runner(runners, asked):
+    """The runner of that name, out of those in step.toml, or the first one. None if the step has no choice."""
+    if not (runners and asked):
+        return runners[0] if runners else None
+    for runner in runners:
+        if runner["name"] == asked:
+            return runner
+    names = ", ".join(runner["name"] for runner in runners)
+    raise UserError(f"EXPORT_RUNNER={asked}: this step's demo has {names}.")
+
+
+def until_it_ends(server, beside, console):
+    """Wait for the end of the server, and give its exit code. If the worker ends before it, say so."""
+    while server.poll() is None:
+        if beside and beside.poll() is not None:
+            console.print("The worker has ended: nobody takes exports any more. Ctrl-C, and start the demo again.")
+            beside = None
+        time.sleep(0.1)
+    return server.returncode
 
 
 SAMPLE = """
@@ -102,15 +145,15 @@ def server_command(port, timeout):
 
 
 @contextmanager
-def worker(start, about):
-    """The worker beside the server, if the step has one. In the end it finishes what it has begun."""
-    if "worker" not in about:
-        yield
+def worker(start, runner):
+    """The worker beside the server, or None if the runner has none. In the end it finishes what it has begun."""
+    if not (runner and "worker" in runner):
+        yield None
         return
     pool = "solo" if sys.platform == "win32" else "prefork"  # Celery's other pools need a fork
-    with start(sys.executable, *[word.format(pool=pool) for word in about["worker"]]) as process:
+    with start(sys.executable, *[word.format(pool=pool) for word in runner["worker"]]) as process:
         try:
-            yield
+            yield process
         finally:
             process.terminate()
             try:
@@ -139,11 +182,6 @@ def copy_anew(step, folder):
         raise UserError(f"{folder} cannot be written: {error.strerror}.") from None
 
 
-def filled(line, places):
-    """A line of step.toml with the places of this demo, as a shell takes them."""
-    return line.format_map({name: shlex.quote(str(place)) for name, place in places.items()})
-
-
 def refuse_taken_port(port):
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, sys.platform != "win32")
@@ -161,12 +199,6 @@ def refuse_taken_port(port):
 def count(database, table):
     with closing(sqlite3.connect(database)) as connection:
         return connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
-
-
-def ended_well(process):
-    """The process has said itself what went wrong; to go on would only hide it."""
-    if process.returncode:
-        sys.exit(process.returncode)
 
 
 def wait_until_it_answers(port, server):
