@@ -76,7 +76,8 @@ class Demo:
                 self.say_what_to_do(console)
                 sys.exit(until_it_ends(server, beside, console))
             except KeyboardInterrupt:
-                busy = " Its worker finishes what it has begun; press Ctrl-C again not to wait." if beside else ""
+                at_work = beside and beside.poll() is None
+                busy = " Its worker finishes what it has begun; press Ctrl-C again not to wait." if at_work else ""
                 console.print(f"Stopped. The library is kept for the next time.{busy}")
             finally:
                 server.terminate()

@@ -90,7 +90,7 @@ class Export(models.Model):
         ours.update(**numbers)
 
     # --8<-- [end:claim]
-    # --8<-- [start:life]
+    # --8<-- [start:finish]
     def finish(self, file, rows):
         """Hand the whole file over to the storage; then, and not before, it is done. False if it was ours no more."""
         name, size = self.stored_as, file.size
@@ -107,6 +107,7 @@ class Export(models.Model):
         ended = {"state": State.FAILED, "error": error, "finished_at": timezone.now()}
         return self._end_without_file(waiting | self._ours(), **ended)
 
+    # --8<-- [end:finish]
     def claim_mail(self):
         """The right to send the mail about it, given once; True for who got it."""
         return Export.objects.filter(pk=self.pk, mail_claimed_at=None).update(mail_claimed_at=timezone.now()) == 1
@@ -138,8 +139,6 @@ class Export(models.Model):
             self.refresh_from_db()
         except Export.DoesNotExist:  # deleted meanwhile, perhaps with its owner
             self.state = State.FAILED
-
-    # --8<-- [end:life]
 
 
 @receiver(models.signals.post_delete, sender=Export)

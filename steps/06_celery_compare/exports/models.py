@@ -112,7 +112,7 @@ class Export(models.Model):
         ours.update(heartbeat_at=Now(), **numbers)
 
     # --8<-- [end:claim]
-    # --8<-- [start:life]
+    # --8<-- [start:finish]
     def release(self):
         """Back to waiting: the next attempt may go better. False if it was ours no more."""
         return self._end_without_file(self._ours(), state=State.WAITING)
@@ -133,6 +133,7 @@ class Export(models.Model):
         ended = {"state": State.FAILED, "error": error, "finished_at": timezone.now()}
         return self._end_without_file(waiting | self._ours(), **ended)
 
+    # --8<-- [end:finish]
     def claim_mail(self):
         """The right to send the mail about it, given once; True for who got it."""
         return Export.objects.filter(pk=self.pk, mail_claimed_at=None).update(mail_claimed_at=timezone.now()) == 1
@@ -168,8 +169,6 @@ class Export(models.Model):
             self.refresh_from_db()
         except Export.DoesNotExist:  # deleted meanwhile, perhaps with its owner
             self.state = State.FAILED
-
-    # --8<-- [end:life]
 
 
 @receiver(models.signals.post_delete, sender=Export)

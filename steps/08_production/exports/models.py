@@ -42,7 +42,6 @@ def silent_for(seconds):
     return models.Q(heartbeat_at__lt=Now() - timedelta(seconds=seconds))
 
 
-# --8<-- [start:queryset]
 class ExportQuerySet(models.QuerySet):
     def for_owner(self, user):
         return self.filter(owner=user)
@@ -55,6 +54,7 @@ class ExportQuerySet(models.QuerySet):
         just_now = timezone.now() - timedelta(seconds=settings.EXPORT_LEASE)
         return self.filter(models.Q(state__in=ACTIVE) | models.Q(state=State.CANCELLED, finished_at__gt=just_now))
 
+    # --8<-- [start:dead]
     def dead(self):
         """Those that nobody will bring to an end: their process died, and no broker will send another one."""
         never_begun = models.Q(state=State.WAITING) & silent_for(settings.EXPORT_START)
@@ -70,6 +70,7 @@ class ExportQuerySet(models.QuerySet):
         # Most of the time there are none, and to look is cheap: SQLite has one writer at a time.
         return dead.update(state=State.FAILED, error=error, finished_at=timezone.now()) if dead.exists() else 0
 
+    # --8<-- [end:dead]
     def outdated(self):
         """Those whose file has been kept for long enough."""
         return self.filter(state=State.DONE, expires_at__lt=timezone.now())
@@ -85,7 +86,6 @@ class ExportQuerySet(models.QuerySet):
         return self.filter(mail_claimed_at__lt=timezone.now() - MAIL_TAKES, mail_sent_at=None, mail_error="")
 
 
-# --8<-- [end:queryset]
 # --8<-- [start:model]
 class Export(models.Model):
     """Its state is never assigned: each move is one conditional UPDATE."""
@@ -188,7 +188,7 @@ class Export(models.Model):
             raise NotOurs
 
     # --8<-- [end:claim]
-    # --8<-- [start:life]
+    # --8<-- [start:finish]
     def release(self):
         """Back to waiting: the next attempt may go better. False if it was ours no more."""
         return self._end_without_file(self._ours(), state=State.WAITING, heartbeat_at=Now())
@@ -213,7 +213,7 @@ class Export(models.Model):
         ended = {"state": State.FAILED, "error": error, "finished_at": timezone.now()}
         return self._end_without_file(models.Q(state=State.WAITING) | self._ours(), **ended)
 
-    # --8<-- [end:life]
+    # --8<-- [end:finish]
     # --8<-- [start:cancel]
     def cancel(self):
         """End it, whoever is at work on it: that process learns it from its next report. False if it has ended."""

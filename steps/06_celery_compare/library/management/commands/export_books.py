@@ -19,13 +19,13 @@ examples:
   manage.py export_books                                    all books, into books-DATE.csv
   manage.py export_books --genre novel -o novels.csv        all novels
   manage.py export_books --published-from 2001-01-01 --compress zip
-  manage.py export_books --q=-ing -o ing.csv                with = for a text that begins with -
+  manage.py export_books --q=-1 -o minus.csv               with = for a text that begins with -
   manage.py export_books -o - | head -3                     a look at the first books
 """
 SUFFIX = {None: "", "zip": ".zip", "gzip": ".gz"}
 
 
-# --8<-- [start:command]
+# --8<-- [start:options]
 class Command(BaseCommand):
     help = "Write the books that match the filters, or all of them, to a CSV file."
 
@@ -45,6 +45,8 @@ class Command(BaseCommand):
         file.add_argument("--raw", action="store_true", help="leave texts that a spreadsheet would run as formulas")
         file.add_argument("--bom", action="store_true", help="begin with a byte order mark, for Excel")
 
+    # --8<-- [end:options]
+    # --8<-- [start:handle]
     def handle(self, *, output, force, compress, raw, bom, verbosity, **options):
         started = time.monotonic()
         if compress not in SUFFIX:  # which `call_command` does not check
@@ -66,6 +68,7 @@ class Command(BaseCommand):
             seconds = time.monotonic() - started
             self.say(f"Wrote {rows:,} books, {size:,} bytes, in {seconds:.1f} s{place}.", name)
 
+    # --8<-- [end:handle]
     def say(self, text, name):
         stream = self.stderr if name == "-" else self.stdout
         try:
@@ -82,7 +85,6 @@ class Command(BaseCommand):
         return StandardOutput(self.stdout)
 
 
-# --8<-- [end:command]
 # --8<-- [start:filtered]
 def filtered_books(options):
     """The books that match, by the very filters of the page; a bad value is a CommandError that names it."""

@@ -22,14 +22,14 @@ examples:
   manage.py export_books --genre novel -o novels.csv        all novels
   manage.py export_books --published-from 2001-01-01 --compress zip
   manage.py export_books --compress zstd -v 2               as fast as it goes, and says which engine reads
-  manage.py export_books --q=-ing -o ing.csv                with = for a text that begins with -
+  manage.py export_books --q=-1 -o minus.csv               with = for a text that begins with -
   manage.py export_books -o - | head -3                     a look at the first books
 """
 SUFFIX = {None: "", "zip": ".zip", "gzip": ".gz", "zstd": ".zst"}
 ENGINES = ["auto", "orm", "native"]
 
 
-# --8<-- [start:command]
+# --8<-- [start:options]
 class Command(BaseCommand):
     help = "Write the books that match the filters, or all of them, to a CSV file."
 
@@ -51,6 +51,8 @@ class Command(BaseCommand):
         how = "who reads: the ORM, or the database's own bulk reader (default: auto, native where it can)"
         file.add_argument("--engine", choices=ENGINES, default="auto", help=how)
 
+    # --8<-- [end:options]
+    # --8<-- [start:handle]
     def handle(self, *, output, force, compress, raw, bom, engine, verbosity, **options):
         started = time.monotonic()
         if compress not in SUFFIX:  # which `call_command` does not check
@@ -87,6 +89,7 @@ class Command(BaseCommand):
             self.say(f"Engine: {'native' if native else 'orm'}{f' ({reason})' if reason else ''}.", name)
         return native_chunks if native else None
 
+    # --8<-- [end:handle]
     def say(self, text, name):
         stream = self.stderr if name == "-" else self.stdout
         try:
@@ -103,7 +106,6 @@ class Command(BaseCommand):
         return StandardOutput(self.stdout)
 
 
-# --8<-- [end:command]
 # --8<-- [start:filtered]
 def filtered_books(options):
     """The books that match, by the very filters of the page; a bad value is a CommandError that names it."""
