@@ -212,16 +212,21 @@ def figures_of_the_speed():
     }
     for name, key in (("howto", "howto, file"), ("native", "native, file"), ("shell", "shell, shell")):
         figures |= {f"rate_{name}": rate[f"{key}, sqlite"], f"ratep_{name}": rate[f"{key}, postgresql"]}
-    rungs = list(RUNGS)
-    for before, rung in pairwise(rungs):
-        gains = [
-            f"{seconds[database(before)] / seconds[database(rung)]:.1f} times {where}"
-            for database, where in ((sqlite, "on SQLite"), (postgresql, "on PostgreSQL"))
+    return figures | gains(seconds)
+
+
+def gains(seconds):
+    """What each rung of the ladder gains on the one before, by the name of its place on the page."""
+    sentences = {}
+    for before, rung in pairwise(RUNGS):
+        found = [
+            f"{seconds[f'{before}, file, {database}'] / seconds[f'{rung}, file, {database}']:.1f} times {where}"
+            for database, where in (("sqlite", "on SQLite"), ("postgresql", "on PostgreSQL"))
         ]
         http = [seconds.get(f"{'streamed' if name == 'lines' else name}, http, sqlite") for name in (before, rung)]
-        gains += [f"{http[0] / http[1]:.1f} times through gunicorn"] if all(http) else []
-        figures[f"gain_{rung}"] = f"**Gain:** {', '.join(gains)}."
-    return figures
+        found += [f"{http[0] / http[1]:.1f} times through gunicorn"] if all(http) else []
+        sentences[f"gain_{rung}"] = f"**Gain:** {', '.join(found)}."
+    return sentences
 
 
 def ladder(million, rate):
