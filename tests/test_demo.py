@@ -166,6 +166,22 @@ def test_a_worker_that_is_killed_is_told(tmp_path):
         psutil.wait_procs([worker], timeout=10)
 
 
+@pytest.mark.parametrize("step, says", [("05", ""), ("08", "The worker has ended")])
+def test_the_line_of_the_chapter_that_lies_in_wait_ends_an_export(tmp_path, step, says):
+    (page,) = (ROOT / "docs").glob(f"{step}_*.md")
+    (line,) = re.findall(r"^`(until ls .*)`$", page.read_text("utf-8"), re.MULTILINE)
+    line = line.replace('-f "demo', f'-f "{tmp_path.name}/.demo')  # no other demo on this machine
+    port = free_port()
+    with demo(step, "--books=600000", f"--port={port}", f"--folder={tmp_path / '.demo'}", says=says):
+        with logged_in(port) as site, subprocess.Popen(["bash", "-c", line], cwd=tmp_path) as waiting:
+            try:
+                address = export(site)
+                assert waiting.wait(60) == 0  # it found a process, and ended it
+            finally:
+                waiting.kill()
+            assert ">Running<" in re.sub(r"\s+", "", site.get(address).text)
+
+
 def test_a_runner_that_the_step_does_not_have_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("EXPORT_RUNNER", "threads")
     (line,) = refused("07", f"--port={free_port()}", f"--folder={tmp_path}")

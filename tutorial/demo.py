@@ -70,7 +70,7 @@ class Demo:
 
     def serve(self, timeout, console):
         """The server, and the worker beside it if the runner has one, until Ctrl-C."""
-        with self.start(*server_command(self.port, timeout)) as server, worker(self.start, self.runner) as beside:
+        with self.start(*server_command(self.port, timeout)) as server, self.worker() as beside:
             try:
                 wait_until_it_answers(self.port, server)
                 self.say_what_to_do(console)
@@ -81,6 +81,23 @@ class Demo:
                 console.print(f"Stopped. The library is kept for the next time.{busy}")
             finally:
                 server.terminate()
+
+    @contextmanager
+    def worker(self):
+        """The worker beside the server, or None if the runner has none. In the end it finishes what it has begun."""
+        if not (self.runner and "worker" in self.runner):
+            yield None
+            return
+        places = {"folder": self.folder, "pool": "solo" if sys.platform == "win32" else "prefork"}
+        with self.start(sys.executable, *[word.format_map(places) for word in self.runner["worker"]]) as process:
+            try:
+                yield process
+            finally:
+                process.terminate()
+                try:
+                    process.wait()
+                except KeyboardInterrupt:  # once more: do not wait for it
+                    kill_all(process)
 
     def say_what_to_do(self, console):
         places = {"folder": self.folder, "database": self.environment["DATABASE_URL"], "data": self.data}
@@ -143,24 +160,6 @@ def server_command(port, timeout):
         return [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"]
     command = [sys.executable, "-m", "gunicorn", f"--bind=127.0.0.1:{port}", "--log-level=warning"]
     return [*command, "--graceful-timeout=3", *([f"--timeout={timeout}"] if timeout else [])]
-
-
-@contextmanager
-def worker(start, runner):
-    """The worker beside the server, or None if the runner has none. In the end it finishes what it has begun."""
-    if not (runner and "worker" in runner):
-        yield None
-        return
-    pool = "solo" if sys.platform == "win32" else "prefork"  # Celery's other pools need a fork
-    with start(sys.executable, *[word.format(pool=pool) for word in runner["worker"]]) as process:
-        try:
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait()
-            except KeyboardInterrupt:  # once more: do not wait for it
-                kill_all(process)
 
 
 def kill_all(process):
