@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -166,20 +166,44 @@ def test_a_worker_that_is_killed_is_told(tmp_path):
         psutil.wait_procs([worker], timeout=10)
 
 
+def beside(step):
+    """The command that a chapter has its reader start beside the demo."""
+    (page,) = (ROOT / "docs").glob(f"{step}_*.md")
+    (line,) = re.findall(r"^```sh\n(.*)\n```$", page.read_text("utf-8"), re.MULTILINE)
+    return line
+
+
+@contextmanager
+def running(line, folder):
+    with subprocess.Popen(["bash", "-c", line], cwd=folder, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 @pytest.mark.parametrize("step, says", [("05", ""), ("08", "The worker has ended")])
 def test_the_line_of_the_chapter_that_lies_in_wait_ends_an_export(tmp_path, step, says):
-    (page,) = (ROOT / "docs").glob(f"{step}_*.md")
-    (line,) = re.findall(r"^`(until ls .*)`$", page.read_text("utf-8"), re.MULTILINE)
-    line = line.replace('-f "demo', f'-f "{tmp_path.name}/.demo')  # no other demo on this machine
+    line = beside(step).replace('-f "demo', f'-f "{tmp_path.name}/.demo')  # no other demo on this machine
     port = free_port()
     with demo(step, "--books=600000", f"--port={port}", f"--folder={tmp_path / '.demo'}", says=says):
-        with logged_in(port) as site, subprocess.Popen(["bash", "-c", line], cwd=tmp_path) as waiting:
-            try:
-                address = export(site)
-                assert waiting.wait(60) == 0  # it found a process, and ended it
-            finally:
-                waiting.kill()
+        with logged_in(port) as site, running(line, tmp_path) as waiting:
+            address = export(site)
+            assert waiting.wait(60) == 0  # it found a process, and ended it
             assert ">Running<" in re.sub(r"\s+", "", site.get(address).text)
+
+
+def test_the_download_of_the_chapter_that_is_cut_off_is_an_error(tmp_path):
+    port, cut = free_port(), tmp_path / ".demo" / "cut.csv"
+    with ExitStack() as after:
+        with demo("03", "--books=600000", f"--port={port}", f"--folder={cut.parent}"):
+            curl = after.enter_context(running(beside("03").replace("8000", str(port)), tmp_path))
+            deadline = time.monotonic() + 60
+            while not (cut.exists() and cut.stat().st_size):
+                assert time.monotonic() < deadline and curl.poll() is None
+                time.sleep(0.05)
+        assert curl.wait(60) == 18
+        assert "transfer closed with outstanding read data remaining" in curl.stderr.read()
 
 
 def test_a_runner_that_the_step_does_not_have_is_one_line(tmp_path, monkeypatch):
