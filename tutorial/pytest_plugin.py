@@ -180,11 +180,7 @@ class StepRun(pytest.Item):
             command, cwd=self.path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         lines = run.stdout.rstrip().splitlines() or ["(no output)"]
-        told = [
-            line
-            for line in lines
-            if line.startswith(("SKIPPED", "tiers:", "carried:", *(f"{name}:" for name in ELSEWHERE)))
-        ]
+        told = [line for line in lines if line.startswith(("SKIPPED", "tiers:", "carried:", "left out:"))]
         summary = f"{self.name}: {lines[-1].strip('= ')}"
         self.user_properties.append(("summary", "\n".join([summary, *(f"    {line}" for line in told)])))
         if run.returncode not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
@@ -292,7 +288,7 @@ class InsideStep:
             terminalreporter.write_line(f"carried: {self.carried} {told}")
         for name, count in self.elsewhere.items():
             if count:
-                terminalreporter.write_line(f"{name}: {count} tests {ELSEWHERE[name][1]}")
+                terminalreporter.write_line(f"left out: {count} {name} (they {ELSEWHERE[name][1]})")
 
 
 def with_version(name, command):
