@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from contextlib import ExitStack, contextmanager, suppress
@@ -38,23 +39,35 @@ def demo(*arguments, killed=False, says=""):
     heed_ctrl_c = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen([*DEMO, *arguments], start_new_session=True, preexec_fn=heed_ctrl_c, **options) as running:
+        rest = ""
         try:
-            printed = ""
-            while "Ctrl-C" not in printed:
-                line = running.stdout.readline()
-                assert line, printed
-                printed += line
-            yield printed
-            rest = ""
-            while says not in rest:
-                line = running.stdout.readline()
-                assert line, rest
-                rest += line
+            yield until("Ctrl-C", running)
+            rest = until(says, running)
         finally:
             os.killpg(running.pid, signal.SIGINT)  # as a terminal does it
-            rest = running.stdout.read()
+            rest += running.stdout.read()
     assert running.returncode == 0, rest
     assert ("WORKER TIMEOUT" in rest) == ("Traceback" in rest) == killed  # gunicorn says where the worker was
+
+
+def until(words, running):
+    """What the demo prints until it has said these words. One that does not say them in time is stopped."""
+    printed = ""
+    stop = threading.Timer(120, os.killpg, [running.pid, signal.SIGINT])
+    stop.start()
+    try:
+        while words not in printed:
+            line = running.stdout.readline()
+            assert line, f"It never said {words!r}, but: {printed}"
+            printed += line
+    finally:
+        stop.cancel()
+    return printed
+
+
+@pytest.fixture(autouse=True)
+def no_runner_of_yours(monkeypatch):
+    monkeypatch.delenv("EXPORT_RUNNER", raising=False)
 
 
 def get(url):
@@ -184,10 +197,16 @@ def running(line, folder):
 
 @pytest.mark.parametrize("step, says", [("05", ""), ("08", "The worker has ended")])
 def test_the_line_of_the_chapter_that_lies_in_wait_ends_an_export(tmp_path, step, says):
-    line = beside(step).replace('-f "demo', f'-f "{tmp_path.name}/.demo')  # no other demo on this machine
-    port = free_port()
-    with demo(step, "--books=600000", f"--port={port}", f"--folder={tmp_path / '.demo'}", says=says):
+    line = beside(step).replace('-f "demo', f'-f "{tmp_path}/.demo')  # no other demo on this machine
+    assert str(tmp_path) in line
+    port, folder = free_port(), tmp_path / ".demo"
+    with demo(step, "--books=600000", f"--port={port}", f"--folder={folder}", says=says) as printed:
+        old = Path(re.search(r"find the mail in (.*)/mail", printed).group(1)) / "unfinished" / "old.part"
+        old.parent.mkdir(exist_ok=True)
+        old.touch()  # left behind by the reader's last try
         with logged_in(port) as site, running(line, tmp_path) as waiting:
+            while old.exists():
+                assert waiting.poll() is None
             address = export(site)
             assert waiting.wait(60) == 0  # it found a process, and ended it
             assert ">Running<" in re.sub(r"\s+", "", site.get(address).text)

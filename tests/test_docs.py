@@ -120,6 +120,11 @@ def typed_listings(page):
 def test_every_listing_comes_from_a_step():
     for page in DOCS.glob("*.md"):
         assert typed_listings(page.read_text("utf-8")) == [], page.name
+    assert [page.name[:2] for page in sorted(DOCS.glob("*.md")) if "```sh\n" in page.read_text("utf-8")] == [
+        "03",
+        "05",
+        "08",
+    ]
     assert typed_listings("```python\nprint('typed')\n```\n") == ["print('typed')\n"]
 
 

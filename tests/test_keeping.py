@@ -50,7 +50,7 @@ def test_a_diagram_is_drawn_from_its_source(copy):
     folder = copy / "docs" / "assets" / "diagrams"
     source = folder / "stream.mmd"
     source.write_text(source.read_text("utf-8") + "    Note over reader: quite new\n", "utf-8")
-    run(copy, "npm", "pack", "--silent", "mermaid@11")
+    run(copy, "npm", "pack", "--silent", "mermaid@12")
     (archive,) = copy.glob("mermaid-*.tgz")
     shutil.unpack_archive(archive, copy / "npm", filter="data")
     said = tutorial(copy, "diagrams", "npm/package/dist/mermaid.min.js")

@@ -17,9 +17,10 @@ pytestmark = pytest.mark.browser
 @pytest.mark.parametrize("name, height", [("downloaded", 520), ("mail", 200)])
 def test_a_picture_is_made_of_what_runs(name, height, tmp_path):
     command = [TUTORIAL, "screenshots", "--only", name, "--books=20000", "--folder", tmp_path]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
     (path,) = tmp_path.iterdir()
-    assert path.name == f"{name}.png" and f"{path.name}: {path.stat().st_size:,} bytes" in said
+    assert path.name == f"{name}.png" and f"{path.name}: {path.stat().st_size:,} bytes" in done.stdout
     with Image.open(path) as image:
         assert 800 <= image.width <= 1000 and image.height >= height
         assert len(image.getcolors()) > 20  # not an empty page

@@ -76,7 +76,7 @@ class Demo:
                 self.say_what_to_do(console)
                 sys.exit(until_it_ends(server, beside, console))
             except KeyboardInterrupt:
-                at_work = beside and beside.poll() is None
+                at_work = beside and beside.poll() is None and sys.platform != "win32"
                 busy = " Its worker finishes what it has begun; press Ctrl-C again not to wait." if at_work else ""
                 console.print(f"Stopped. The library is kept for the next time.{busy}")
             finally:
@@ -101,13 +101,13 @@ class Demo:
 
     def say_what_to_do(self, console):
         places = {"folder": self.folder, "database": self.environment["DATABASE_URL"], "data": self.data}
-        places |= {"python": sys.executable}
+        places |= {"python": sys.executable, "site": self.environment["SITE_URL"]}
         texts = {name: shlex.quote(str(place)) for name, place in places.items()}  # as a shell takes them
         title = f"Step {self.step.name[:2]}, {self.about['title']}"
         console.print(f"\n[bold]{title}[/bold]: the library has {self.books:,} books.")
         console.print(f"  Open     [bold]http://127.0.0.1:{self.port}/books/[/bold]")
         for line in self.about["demo"]:
-            text = line.format(**texts, runner=self.runner and self.runner["says"])
+            text = line.format(**texts, runner=self.runner)
             console.print(f"  Then     {text}", markup=False, soft_wrap=True)
         console.print(f"  Admin    http://127.0.0.1:{self.port}/admin/ (user demo, password demo)")
         console.print("  Stop     with Ctrl-C\n")

@@ -134,6 +134,7 @@ class Export(models.Model):
         return self._end_without_file(waiting | self._ours(), **ended)
 
     # --8<-- [end:finish]
+    # --8<-- [start:mail]
     def claim_mail(self):
         """The right to send the mail about it, given once; True for who got it."""
         return Export.objects.filter(pk=self.pk, mail_claimed_at=None).update(mail_claimed_at=timezone.now()) == 1
@@ -146,6 +147,7 @@ class Export(models.Model):
         """How that went."""
         Export.objects.filter(pk=self.pk).update(mail_sent_at=None if error else timezone.now(), mail_error=error)
 
+    # --8<-- [end:mail]
     def _end_without_file(self, states, **changes):
         name = self.stored_as
         if moved := self._move(states, **changes):
@@ -156,6 +158,7 @@ class Export(models.Model):
         with suppress(Exception):  # what stays is a file that no row names
             self.file.storage.delete(name)
 
+    # --8<-- [start:move]
     def _ours(self):
         return models.Q(state=State.RUNNING, attempt=self.ours)
 
@@ -164,6 +167,7 @@ class Export(models.Model):
         self.look()
         return moved
 
+    # --8<-- [end:move]
     def look(self):
         try:
             self.refresh_from_db()

@@ -227,6 +227,7 @@ class Export(models.Model):
         if self._move(models.Q(state=State.DONE), state=State.EXPIRED, file=""):
             self._remove(name)
 
+    # --8<-- [start:mail]
     def claim_mail(self):
         """The right to send the mail about it, given once; True for who got it."""
         return Export.objects.filter(pk=self.pk, mail_claimed_at=None).update(mail_claimed_at=timezone.now()) == 1
@@ -246,6 +247,7 @@ class Export(models.Model):
         once_more = {"mails_again": models.F("mails_again") + 1}
         return self._move(ended & told, mail_claimed_at=None, mail_sent_at=None, mail_error="", **once_more)
 
+    # --8<-- [end:mail]
     def _end_without_file(self, states, **changes):
         name = self.stored_as
         if moved := self._move(states, **changes):
@@ -256,6 +258,7 @@ class Export(models.Model):
         with suppress(Exception):  # what stays is a file that no row names; prune_exports finds it
             self.file.storage.delete(name)
 
+    # --8<-- [start:move]
     def _ours(self):
         return models.Q(state=State.RUNNING, attempt=self.ours)
 
@@ -264,6 +267,7 @@ class Export(models.Model):
         self.look()
         return moved
 
+    # --8<-- [end:move]
     def look(self):
         """What the row says by now."""
         try:

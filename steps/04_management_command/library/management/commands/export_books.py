@@ -19,7 +19,7 @@ examples:
   manage.py export_books                                    all books, into books-DATE.csv
   manage.py export_books --genre novel -o novels.csv        all novels
   manage.py export_books --published-from 2001-01-01 --compress zip
-  manage.py export_books --q=-1 -o minus.csv               with = for a text that begins with -
+  manage.py export_books --q=-Minus -o minus.csv            with = for a text that begins with -
   manage.py export_books -o - | head -3                     a look at the first books
 """
 SUFFIX = {None: "", "zip": ".zip", "gzip": ".gz"}
@@ -77,12 +77,15 @@ class Command(BaseCommand):
         except OSError:  # nobody listens, and still the file is there
             drop(stream)
 
+    # --8<-- [start:target]
     def target(self, name, force, compress):
         if name != "-":
             return whole_file(Path(name), force)
         if compress and (self.stdout.isatty() or not hasattr(self.stdout, "buffer")):
             raise CommandError("A compressed file is nothing to be read here. Name a file with -o.")
         return StandardOutput(self.stdout)
+
+    # --8<-- [end:target]
 
 
 # --8<-- [start:filtered]
