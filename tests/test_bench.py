@@ -14,12 +14,13 @@ from tutorial import ROOT
 BENCH = [Path(sys.executable).with_name("tutorial"), "bench", "--books=3000", "--rounds=1"]
 
 
-@pytest.mark.parametrize("kind, ways", [("file", 17), ("shell", 2), ("http", 8)])
-def test_every_way_gives_the_same_rows(kind, ways, tmp_path):
-    command = [*BENCH, f"--only={kind},", f"--output={tmp_path / 'speed.json'}"]
+# The databases' shells are over 3,000 books before anybody can look how much memory they have.
+@pytest.mark.parametrize("kind, ways, books", [("file", 17, 3_000), ("shell", 2, 100_000), ("http", 8, 3_000)])
+def test_every_way_gives_the_same_rows(kind, ways, books, tmp_path):
+    command = [*BENCH[:2], f"--books={books}", "--rounds=1", f"--only={kind},", f"--output={tmp_path / 'speed.json'}"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    measured = json.loads((tmp_path / "speed.json").read_text("utf-8"))["sizes"]["3000"]
+    measured = json.loads((tmp_path / "speed.json").read_text("utf-8"))["sizes"][str(books)]
     measured = {key: run for key, run in measured.items() if not key.startswith("pyarrow")}  # where it is installed
     assert len(measured) == ways
     assert {key for key, run in measured.items() if not (run["seconds"] > 0 and run["peak_bytes"] > 1e6)} == set()
