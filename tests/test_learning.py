@@ -129,7 +129,7 @@ def test_each_test_of_a_step_belongs_to_one_goal(number):
         for test in [added] if "::" in added else [f"{added}::{test}" for test in checks.tests_in(files[added])]:
             owners = [goal.says for goal in task.goals if goal.has(test)]
             assert len(owners) == (0 if "tests/faults/" in test else 1), (test, owners)
-    for test in {test for goal in task.goals for test in goal.tests}:
+    for test in {test for goal in task.goals for test in goal.tests} | {out for out in task.leaves_out if "::" in out}:
         file, _, function = test.partition("::")
         assert function in ("", *checks.tests_in(files[file])), test
 
