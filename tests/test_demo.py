@@ -53,7 +53,7 @@ def demo(*arguments, killed=False, says=""):
 def until(words, running):
     """What the demo prints until it has said these words. One that does not say them in time is stopped."""
     printed = ""
-    stop = threading.Timer(120, os.killpg, [running.pid, signal.SIGINT])
+    stop = threading.Timer(240, os.killpg, [running.pid, signal.SIGINT])
     stop.start()
     try:
         while words not in printed:
