@@ -62,6 +62,9 @@ def worker(library, *options, settings="config.settings", folder=STEP, concurren
         it = Worker(started, log)
         try:
             yield it
+        except BaseException:
+            print(log.read_text())  # pytest shows it when a test fails
+            raise
         finally:
             it.kill()
 
