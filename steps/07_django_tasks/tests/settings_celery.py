@@ -11,4 +11,4 @@ if CELERY_BROKER_URL.startswith("redis"):  # noqa: F405
     # Look each second, and not each hundred, whether somebody has taken a task and is silent.
     CELERY_BROKER_TRANSPORT_OPTIONS |= {"unacked_restore_interval": 1, "unacked_restore_throttle": 1}  # noqa: F405
     # Who looks holds a lock, and who is killed then keeps it: all others would wait five minutes to look.
-    CELERY_BROKER_TRANSPORT_OPTIONS |= {"unacked_mutex_expire": 2}  # noqa: F405
+    CELERY_BROKER_TRANSPORT_OPTIONS |= {"unacked_mutex_expire": 2}
