@@ -28,10 +28,16 @@ if not SITE_URL.startswith("https://"):
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
 SECURE_REDIRECT_EXEMPT = ["^health/$"]  # asked from this machine, over plain HTTP
-SECURE_HSTS_SECONDS = 31_536_000  # a year
+SECURE_HSTS_SECONDS = 3600  # browsers keep to it, right or wrong: an hour at first, and later a year (31_536_000)
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # what else is on the domain is not ours to decide
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
+
+# Without these, "1" is a password. Django asks them in the admin, in createsuperuser and in changepassword.
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
+    for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
+]
 
 # One JSON object a line, each with the id of the export that it is about.
 LOGGING["filters"] = {"export": {"()": "exports.logs.WithExport"}}

@@ -60,7 +60,7 @@ class ExportQuerySet(models.QuerySet):
         never_begun = models.Q(state=State.WAITING) & silent_for(settings.EXPORT_START)
         cut_short = models.Q(state=State.RUNNING) & silent_for(settings.EXPORT_LEASE + settings.EXPORT_REDELIVERY)
         limit = Now() - timedelta(seconds=settings.EXPORT_TIME_LIMIT + 60)
-        hangs = models.Q(state=State.RUNNING, started_at__lt=limit)  # it may still give signs of life
+        hangs = models.Q(state=State.RUNNING, started_at__lt=limit) & ~silent_for(settings.EXPORT_LEASE)
         return self.filter(never_begun | cut_short | hangs)
 
     def reap(self):

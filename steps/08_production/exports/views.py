@@ -34,12 +34,12 @@ def health(request):
     """For whoever watches the site.
 
     Exports that stay dead for more than a minute: the timer is not at work.
-    A wait, in seconds, that grows: no worker is.
+    A wait, in seconds, that keeps growing: no worker is, or there are too few.
     """
     waiting = Export.objects.filter(state=State.WAITING)
     try:
         dead = Export.objects.dead().count()
-        since = waiting.aggregate(since=Min("created_at"))["since"]
+        since = waiting.aggregate(since=Min("heartbeat_at"))["since"]  # asked for, or put back into the queue
     except DatabaseError:
         return JsonResponse({"database": "away"}, status=503)
     wait = int((timezone.now() - since).total_seconds()) if since else 0

@@ -89,9 +89,9 @@ def test_reaping_by_many_at_one_moment_sends_one_mail(library):
 )
 def test_a_broker_that_delivers_again_gets_the_time_to_do_so(library, runner, broker, silent, state):
     (export_id,) = library.new_exports()
+    began, last_sign = (f"strftime('%Y-%m-%d %H:%M:%f', 'now', '-{ago} seconds')" for ago in (silent + 5, silent))
     library.change(
-        "UPDATE exports_export SET state = 'running', attempt = 1,"
-        f" heartbeat_at = strftime('%Y-%m-%d %H:%M:%f', 'now', '-{silent} seconds')"
+        f"UPDATE exports_export SET state = 'running', attempt = 1, started_at = {began}, heartbeat_at = {last_sign}"
     )
     with_celery(library, broker, EXPORT_LEASE="60", EXPORT_RUNNER=runner)
     assert library.manage("reap_exports").returncode == 0

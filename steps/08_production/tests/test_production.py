@@ -33,6 +33,17 @@ def test_djangos_own_check_for_deployments_finds_nothing(library):
 
 
 # --8<-- [end:check]
+def test_a_password_that_anybody_guesses_is_refused(library):
+    def chosen(password, **variables):
+        code = f"from django.contrib.auth.password_validation import validate_password; validate_password({password!r})"
+        return library.manage("shell", "-c", code, variables=variables)
+
+    for password, reason in (("1", "too short"), ("password1", "too common"), ("4815162342", "entirely numeric")):
+        assert reason in chosen(password, **ENVIRONMENT).stderr
+        assert chosen(password).returncode == 0  # on the settings for learners
+    assert chosen("three-horses-in-the-library", **ENVIRONMENT).returncode == 0
+
+
 @pytest.mark.parametrize(
     "name, value, reason",
     [
@@ -85,7 +96,7 @@ def test_the_site_is_https_only_behind_a_proxy_that_says_so(library):
             assert (answer.status, answer.headers["Location"]) == (301, "https://books.example.com/books/")
         with site.open("/login/", **host, **{"X-Forwarded-Proto": "https"}) as answer:
             assert answer.status == 200
-            assert "max-age=31536000" in answer.headers["Strict-Transport-Security"]
+            assert "max-age=3600" in answer.headers["Strict-Transport-Security"]
             assert "Secure" in answer.headers["Set-Cookie"]
         assert site.get("/health/")[0] == 200  # asked from this machine
         with site.open("/books/", Host="evil.example.com", **{"X-Forwarded-Proto": "https"}) as answer:
@@ -94,7 +105,7 @@ def test_the_site_is_https_only_behind_a_proxy_that_says_so(library):
 
 # --8<-- [start:health]
 def test_the_health_page_tells_of_dead_and_of_waiting_exports_and_is_a_503_while_the_database_is_away(library):
-    library.more = {"EXPORT_LEASE": "60"}
+    library.more = {"EXPORT_LEASE": "60", "EXPORT_START": "86400"}
     with library.site() as site:
 
         def health():
@@ -103,7 +114,9 @@ def test_the_health_page_tells_of_dead_and_of_waiting_exports_and_is_a_503_while
 
         assert health() == (200, {"database": "ok", "dead_exports": 0, "longest_wait": 0})
         library.new_exports()
-        library.change("UPDATE exports_export SET created_at = datetime('now', '-500 seconds')")  # no worker runs
+        library.change("UPDATE exports_export SET created_at = '2026-01-01 12:00:00'")  # another attempt, just now
+        assert health()[1]["longest_wait"] < 100
+        library.change("UPDATE exports_export SET heartbeat_at = datetime('now', '-500 seconds')")  # no worker runs
         status, told = health()
         assert (status, told["dead_exports"], 500 <= told["longest_wait"] < 600) == (200, 0, True)
         library.change("UPDATE exports_export SET heartbeat_at = '2026-01-01 12:00:00'")
@@ -168,6 +181,12 @@ def test_nginx_takes_the_shipped_configuration_and_serves_the_site_over_https(li
         with httpx.Client(verify=False, headers={"Host": "books.example.com", "X-Forwarded-Proto": "http"}) as visitor:  # noqa: S501
             answer = visitor.get(f"https://127.0.0.1:{tls}/books/")
             assert answer.status_code == 200 and "The library" in answer.text
+            assert visitor.get(f"https://127.0.0.1:{tls}/health/").status_code == 404
+            for login in ("/login/", "/admin/login/"):  # the two count together
+                tries = [visitor.get(f"https://127.0.0.1:{tls}{login}").status_code for _ in range(15)]
+                assert tries[-1] == 429
+                assert tries[:11] == [200] * 11 or login == "/admin/login/"
+            assert visitor.get(f"https://127.0.0.1:{tls}/books/").status_code == 200
 
 
 # --8<-- [end:deploy]
