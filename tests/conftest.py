@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tutorial import LOCAL, ROOT
+from tutorial import ROOT, all_steps, ignore_local
 
 # On the newer Python only: what needs Chromium, as everywhere, and what takes minutes and is the same on both.
 NEWER = ["test_exercises.py", "test_keeping.py", "test_mistakes.py", "test_screenshots.py", "test_site.py"]
@@ -17,7 +17,8 @@ collect_ignore = NEWER if sys.version_info < (3, 12) else []
 def doctored(tmp_path):
     """A copy of the steps, in a git repository of its own, for a test to spoil."""
     root = tmp_path / "doctored"
-    shutil.copytree(ROOT / "steps", root / "steps", ignore=shutil.ignore_patterns(*LOCAL))
+    for step in all_steps():
+        shutil.copytree(step, root / "steps" / step.name, ignore=ignore_local(step))
     shutil.copy(ROOT / ".gitignore", root)
     author = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
     for command in (["init", "--quiet"], ["add", "."], [*author, "commit", "--quiet", "--message=Steps"]):

@@ -91,8 +91,11 @@ def test_a_folder_that_cannot_be_written_is_one_line(tutorial, place, folder):
     assert len(said.splitlines()) == 1 and "cannot be written" in said
 
 
-def test_the_solutions_are_no_place_to_learn_in(tutorial):
-    assert "is among the solutions" in tutorial("start", "02", ROOT / "steps" / "mine", code=1).stdout
+def test_the_solutions_are_no_place_to_learn_in(tutorial, place):
+    (place / "link").symlink_to(ROOT / "steps")
+    for folder in (ROOT / "steps" / "mine", "link/mine"):
+        assert "is among the solutions" in tutorial("start", "02", folder, code=1).stdout
+    assert "is among the solutions" in tutorial("demo", "02", "--folder", find_step("02"), code=1).stdout
 
 
 def test_a_step_that_does_not_exist_is_one_line(tutorial):
@@ -206,6 +209,12 @@ BROKEN = {
         r"ModuleNotFoundError: No module named 'libary'",
     ),
     "no migration": ("library/models.py", "max_length=300", "max_length=301", r"Your models have changed: python"),
+    "a question": (
+        "library/models.py",
+        "    price =",
+        "    weight = models.IntegerField()\n    price =",
+        r"Your models have",
+    ),
     "a wrong option": ("library/models.py", '"books"', '"bo-oks"', r"\(fields\.E306\)"),
     "a bad migration": ("library/migrations/0001_initial.py", "operations = [", "operations = [1,", "AttributeError"),
 }
@@ -229,6 +238,27 @@ def test_a_folder_without_a_project_is_one_line(tutorial, place):
     assert "Which folder? Name it, or begin with: tutorial start 02" in tutorial("check", "02", code=1).stdout
 
 
+def test_a_copy_is_checked_that_leads_to_nothing_else(tutorial, place, solved):
+    """With links to our tests, files that may not be written, and a package called as what we leave out."""
+    mine, elsewhere = solved("mine"), place / "elsewhere"
+    shutil.rmtree(mine / "tests", ignore_errors=True)
+    (mine / "tests").symlink_to(find_step("05") / "tests")
+    (mine / "library").rename(elsewhere)
+    (mine / "library").symlink_to("../elsewhere")
+    (elsewhere / "data").mkdir()
+    (elsewhere / "data" / "__init__.py").touch()
+    (mine / "gone").symlink_to("nowhere")
+    for path in (*elsewhere.rglob("*"), mine / "config" / "settings.py"):
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    before = step_files(elsewhere)
+    with checking.copy_of(work.find("01a"), mine) as copy:
+        assert (copy / "library" / "data" / "__init__.py").is_file()
+        assert (copy / "tests" / "exercise").is_dir() and not (copy / "tests" / "test_download.py").exists()
+        assert not [path for path in copy.rglob("*") if path.is_symlink() or not path.stat().st_mode & 0o200]
+        (copy / "library" / "models.py").write_text("spoilt")
+    assert step_files(elsewhere) == before
+
+
 def test_a_project_that_waits_for_ever_is_ended_with_all_it_has_started(tutorial, place):
     shutil.copytree(find_step("02"), place / "mine", ignore=shutil.ignore_patterns("__pycache__"))
     apps = place / "mine" / "library" / "apps.py"
@@ -249,7 +279,8 @@ def words(process):
         return ""
 
 
-def test_ctrl_c_ends_a_check_and_leaves_nothing(tutorial, place, monkeypatch):
+@pytest.mark.parametrize("ended_by", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_who_ends_a_check_ends_all_of_it_and_leaves_nothing(tutorial, place, ended_by):
     temporary = place / "tmp"
     temporary.mkdir()
     environment = {**os.environ, "TMPDIR": str(temporary), "TUTORIAL_PROGRESS": str(place / "progress.json")}
@@ -263,7 +294,7 @@ def test_ctrl_c_ends_a_check_and_leaves_nothing(tutorial, place, monkeypatch):
             assert time.monotonic() < deadline and process.poll() is None
             time.sleep(0.05)
         started = psutil.Process(process.pid).children(recursive=True)
-        os.killpg(process.pid, signal.SIGINT)
+        process.send_signal(getattr(signal, ended_by))
         said = process.stdout.read()
     assert process.returncode == 130 and said.rstrip().endswith("Stopped."), said
     assert psutil.wait_procs(started, timeout=10)[1] == []
@@ -283,7 +314,74 @@ def test_many_folders_are_a_line_each_and_a_broken_one_stops_nobody(tutorial, so
     assert done.stderr == "1 of 3 have reached all goals of 01a.\n"
 
 
+def test_what_an_ended_test_has_left_behind_is_ended_too(place):
+    runner = checking.Runner(place, time.monotonic() + 30, place / "verdicts")
+    left = "import signal; signal.pause() # left behind"
+    child = f"[sys.executable, '-c', {left!r}], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL"
+    assert runner.run("-c", f"import subprocess, sys; subprocess.Popen({child})") == (0, "")
+    deadline = time.monotonic() + 10
+    while [each for each in psutil.process_iter() if left in words(each)]:
+        assert time.monotonic() < deadline
+
+
+def test_a_list_goes_on_after_a_folder_that_cannot_be_read(tutorial, place, solved):
+    solved("ana")
+    os.mkfifo(solved("ben") / "pipe")
+    (place / "carla").symlink_to("ana")
+    shutil.rmtree(place / "ana" / "tests")
+    (place / "ana" / "tests").write_text("a file")
+    rows = list(csv.DictReader(io.StringIO(tutorial("check", "01a", "ben", "carla", "--csv", code=1).stdout)))
+    assert [(row["folder"], row["goals"]) for row in rows] == [("ben", "0"), ("carla", "2")]
+    assert re.fullmatch(r".*ben cannot be read: .*pipe.* is a named pipe", rows[0]["next"])
+    done = tutorial("check", "99", "ana", "--csv", code=1)
+    assert (done.stdout, done.stderr[:24]) == ("", "There is no step '99'. T")
+
+
+def test_a_list_without_folders_has_the_one_where_it_was_started(tutorial, place):
+    tutorial("start", "02", "mine")
+    (place / "mine" / "manage.py").unlink()
+    (row,) = csv.DictReader(io.StringIO(tutorial("check", "02", "--csv", code=1).stdout))
+    assert row["folder"] == str(place / "mine") and "has no manage.py" in row["next"]
+
+
+def test_a_test_that_was_left_out_is_neither_reached_nor_failed(place):
+    task = work.find("03")
+    tests = dict.fromkeys(task.tests, ("skipped", ""))
+    console = Console(file=io.StringIO(), width=300)
+    learning.tell_goal(checking.Verdict(task, place, tests=tests), task.task.goals[0], True, console)
+    assert "needs more than this check has" in console.file.getvalue() and "✓" not in console.file.getvalue()
+    assert "CI" not in checking.Runner(place, 0, place).environment
+
+
 # The rest.
+
+
+@pytest.mark.parametrize("folder", ["a[/b]", "room [red] 3", "odd:book:x"])
+def test_the_name_of_a_folder_is_no_markup(tutorial, folder):
+    assert f"{folder}\n" in tutorial("start", "03", folder).stdout
+    assert folder in tutorial("status").stdout
+
+
+def test_what_cannot_be_shown_is_a_question_mark(tutorial, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    assert "? Python" in tutorial("doctor").stdout
+
+
+def test_without_git_what_needs_it_is_one_line(tutorial, place, monkeypatch):
+    tutorial("start", "03", "mine")
+    monkeypatch.setenv("PATH", str(place))
+    assert "03" in tutorial("status").stdout
+    for arguments in (["start", "03a"], ["branches"]):
+        assert tutorial(*arguments, code=1).stdout == "git is not installed, or not on the PATH.\n"
+
+
+def test_after_the_last_goal_there_is_no_hint_and_a_new_start_begins_anew(tutorial, place):
+    facts = {"folder": str(place), "goal": 0, "hints": 0, "reached": 5, "goals": 5}
+    (place / "progress.json").write_text(json.dumps({"03_streaming": facts}))
+    assert "All goals of 03 are reached." in tutorial("hint", "03").stdout
+    tutorial("start", "03", "again")
+    assert "begun" in tutorial("status").stdout and "5 of 5" not in tutorial("status").stdout
+    assert "1 of " in tutorial("hint", "03").stdout
 
 
 def test_hints_come_one_at_a_time_and_then_all(tutorial):
@@ -302,7 +400,15 @@ def test_diff_shows_the_way_to_our_code(tutorial, place):
     assert "+    response = StreamingHttpResponse(chunks" in said and "yours/tests" not in said
     shutil.rmtree(place / "mine")
     shutil.copytree(find_step("03"), place / "mine", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in (".git/HEAD", ".env", "cover.png"):
+        work.write(place / "mine", {name: b"\0secret"})
     assert "is the solution of 03, to the byte." in tutorial("diff", "03", "mine").stdout
+    (place / "mine" / "library" / "__init__.py").unlink()
+    views = place / "mine" / "library" / "views.py"
+    views.write_bytes(views.read_bytes().replace(b"\n", b"\r\n"))
+    said = tutorial("diff", "03", "mine").stdout
+    assert "+++ 03_streaming/library/__init__.py, which is empty, is not in yours" in said
+    assert "--- yours/library/views.py differs in the ends of its lines only" in said
 
 
 def test_status_shows_all_steps(tutorial, place):
@@ -313,8 +419,9 @@ def test_status_shows_all_steps(tutorial, place):
 
 
 def test_a_memory_that_cannot_be_read_or_written_costs_nothing_else(tutorial, place, monkeypatch):
-    (place / "progress.json").write_text("{broken")
-    tutorial("start", "03", "mine")
+    for memory, folder in (("{broken", "mine"), ("[]", "yours")):
+        (place / "progress.json").write_text(memory)
+        tutorial("start", "03", folder)
     monkeypatch.setenv("TUTORIAL_PROGRESS", "/proc/progress.json")
     tutorial("start", "03", "other")
     assert "–" in tutorial("status").stdout
@@ -349,6 +456,28 @@ def test_a_branch_with_somebodys_work_is_left_alone(doctored):
     mine = git(doctored, "rev-parse", "step/02_httpresponse")
     assert "has work of yours" in branches(doctored, code=1)
     assert git(doctored, "rev-parse", "step/02_httpresponse") == mine
+
+
+def test_a_commit_of_ours_that_somebody_changed_and_one_in_use_are_left_alone(doctored, tmp_path):
+    shutil.copytree(ROOT / "tutorial", doctored / "tutorial", ignore=shutil.ignore_patterns("__pycache__"))
+    branches(doctored)
+    there = tmp_path / "there"
+    git(doctored, "worktree", "add", "--quiet", there, "step/03_streaming")
+    assert "You are on step/03_streaming" in branches(doctored, code=1)
+    (there / "library" / "views.py").write_text("mine")
+    git(there, "-c", "user.name=Me", "-c", "user.email=me@example.com", "commit", "-qa", "--amend", "--no-edit")
+    mine = git(there, "rev-parse", "HEAD")
+    git(doctored, "worktree", "remove", "--force", there)
+    assert "The branch step/03_streaming has work of yours." in branches(doctored, code=1)
+    assert git(doctored, "rev-parse", "step/03_streaming") == mine
+
+
+def test_in_somebody_elses_repository_we_make_no_branches(doctored):
+    inner = doctored / "inner"
+    for name in ("steps", "tutorial"):
+        shutil.copytree(ROOT / name, inner / name, ignore=shutil.ignore_patterns("__pycache__"))
+    assert "is no git repository of its own" in branches(inner, code=1)
+    assert "step/" not in git(doctored, "branch")
 
 
 def branches(root, code=0):

@@ -10,18 +10,21 @@ from tutorial.checks import about, step_files
 from tutorial.work import write
 
 AUTHOR = "Django in the background"
-MADE = "Made by `tutorial branches`"  # in the message of each commit: only such branches are replaced
+EMAIL = "tutorial@example.com"  # the committer of each commit: only such branches are replaced
 
 
 def run(console, root=ROOT):
     """Make step/01_models and so on anew. The work tree, the index and all other branches stay as they are."""
-    if git(root, "rev-parse", "--git-dir", fails="") == "":
-        raise UserError(f"{root} is no git repository, so there is nowhere to put branches.")
+    # In somebody else's repository we make no branches.
+    if not (root / ".git").exists() or git(root, "rev-parse", "--git-dir", fails="") == "":
+        raise UserError(f"{root} is no git repository of its own, so there is nowhere to put branches.")
     refuse_foreign_branches(root)
-    commit = ""
+    commit, commits = "", {}
     for step in all_steps(root):
-        commit = commit_of(step, root, commit)
-        git(root, "update-ref", f"refs/heads/step/{step.name}", commit)
+        commits[step] = commit = commit_of(step, root, commit)
+    refs = "".join(f"update refs/heads/step/{step.name} {commit}\n" for step, commit in commits.items())
+    git(root, "update-ref", "--stdin", says=refs)  # all of them, or none
+    for step, commit in commits.items():
         console.print(f"  step/{step.name}  {commit[:10]}  {about(step)['title']}", markup=False)
     first, second = [f"step/{step.name}" for step in all_steps(root)[1:3]]
     console.print(f"\nSee a step:  git diff {first} {second}\nWork on one: git switch -c mine {first}", markup=False)
@@ -29,13 +32,14 @@ def run(console, root=ROOT):
 
 def refuse_foreign_branches(root):
     """A branch that somebody else made, or that is checked out, is not ours to replace."""
-    current = git(root, "rev-parse", "--abbrev-ref", "HEAD", fails="")
+    used = git(root, "worktree", "list", "--porcelain").splitlines()
     for step in all_steps(root):
         name = f"step/{step.name}"
-        message = git(root, "log", "-1", "--format=%B", f"refs/heads/{name}", "--", fails="")
-        if message and MADE not in message:
+        # Who changes a commit of ours, or adds one, is its committer.
+        committers = {*git(root, "log", "--format=%ce", f"refs/heads/{name}", "--", fails="").split()}
+        if committers - {EMAIL}:
             raise UserError(f"The branch {name} has work of yours. Rename it first: git branch -m {name} mine")
-        if current == name:
+        if f"branch refs/heads/{name}" in used:
             raise UserError(f"You are on {name}, which would be replaced. Go elsewhere first: git switch main")
 
 
@@ -49,22 +53,23 @@ def commit_of(step, root, parent):
         git(root, "add", "--all", "--force", ".", cwd=tree, **options)
         written = git(root, "write-tree", cwd=tree, **options)
     facts = about(step)
-    message = f"{step.name[:2]} {facts['title']}\n\n{facts['goal']}\n\n{MADE}; never edited by hand."
+    message = (
+        f"{step.name[:2]} {facts['title']}\n\n{facts['goal']}\n\nMade by `tutorial branches`; never edited by hand."
+    )
     who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in (
-        ("NAME", AUTHOR), ("EMAIL", "tutorial@example.com"), ("DATE", "2026-01-01T00:00:00Z"),
+        ("NAME", AUTHOR), ("EMAIL", EMAIL), ("DATE", "2026-01-01T00:00:00Z"),
     )}  # fmt: skip
     return git(root, "commit-tree", written, *(["-p", parent] if parent else []), "-m", message, **who)
 
 
-def git(root, *arguments, cwd=None, fails=None, **environment):
+def git(root, *arguments, cwd=None, fails=None, says=None, **environment):
     """What git prints. Where it fails: `fails`, if given, or a UserError with its own words."""
     located = subprocess.run(["git", "-C", root, "rev-parse", "--absolute-git-dir"], capture_output=True, text=True)
     where = {"GIT_DIR": located.stdout.strip()} if located.returncode == 0 else {}
     if not where and fails is not None:
         return fails
-    done = subprocess.run(
-        ["git", *arguments], cwd=cwd or root, env={**os.environ, **where, **environment}, capture_output=True, text=True
-    )
+    env = {**os.environ, **where, **environment}
+    done = subprocess.run(["git", *arguments], cwd=cwd or root, env=env, input=says, capture_output=True, text=True)
     if done.returncode and fails is None:
         raise UserError(f"git says: {done.stderr.strip()}")
     return fails if done.returncode else done.stdout.strip()

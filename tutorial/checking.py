@@ -15,11 +15,13 @@ from pathlib import Path
 
 import psutil
 
-from tutorial import LOCAL, UserError
+from tutorial import UserError, ignore_local
 from tutorial.work import Work, write
 
 LEFT_OUT = "not services and not browser and not office"  # what a learner's machine need not have
-NOT_OURS = ("CELERY_", "DATA_DIR", "DATABASE_URL", "DJANGO_", "EMAIL_", "EXPORT_", "PYTEST_", "SITE_URL")
+# What the learner's shell has for other purposes. With CI a test that is left out would be one that failed.
+COLORS = ("FORCE_COLOR", "PY_COLORS")
+NOT_OURS = (*COLORS, "CI", "CELERY_", "DATA_DIR", "DATABASE_URL", "DJANGO_", "EMAIL_", "EXPORT_", "PYTEST_", "SITE_URL")
 
 
 @dataclass
@@ -71,13 +73,35 @@ def copy_of(work, folder):
     with tempfile.TemporaryDirectory(prefix="tutorial-check-", ignore_cleanup_errors=True) as place:
         copy = Path(place).resolve() / "project"
         try:
-            shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(*LOCAL, ".git"), symlinks=True)
-        except (OSError, shutil.Error) as error:
-            raise UserError(f"{folder} cannot be read: {error}") from None
-        shutil.rmtree(copy / "tests", ignore_errors=True)
-        (copy / "conftest.py").unlink(missing_ok=True)
-        write(copy, work.test_files)
+            copy_all(folder, copy)
+            for name in {"conftest.py", *(Path(file).parts[0] for file in work.test_files)}:
+                remove(copy / name)
+            write(copy, work.test_files)
+        except OSError as error:
+            reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error
+            raise UserError(f"{folder} cannot be read: {reason}") from None
         yield copy
+
+
+def copy_all(folder, copy):
+    """A copy that may be written, with files in the place of links: what is done to it reaches nothing else."""
+    local = ignore_local(folder)
+
+    def without(at, names):
+        dangling = {name for name in names if not (Path(at) / name).exists()}
+        return {*local(at, names), *dangling, ".git"}
+
+    shutil.copytree(folder, copy, ignore=without, copy_function=shutil.copyfile)
+    for each in (copy, *copy.rglob("*")):
+        if each.is_dir():
+            each.chmod(0o700)
+
+
+def remove(path):
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 class Runner:
@@ -87,25 +111,35 @@ class Runner:
         self.folder, self.deadline, self.verdicts = folder, deadline, verdicts
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
         self.environment |= {"VERDICTS": str(verdicts), "PYTHONDONTWRITEBYTECODE": "1"}
+        self.environment |= {"NO_COLOR": "1", "PYTHON_COLORS": "0"}  # what is said is read by us
 
     def run(self, *arguments):
         """The return code and all that Python says of `arguments`. Whatever it has started ends with it."""
         command = [sys.executable, *arguments]
-        options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
+        # Nobody would see a question.
+        options = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.STDOUT,
+            "text": True,
+            "errors": "replace",
+        }
         own = {"start_new_session": True} if os.name == "posix" else {}
         with subprocess.Popen(command, cwd=self.folder, env=self.environment, **options, **own) as process:
             try:
                 said, _ = process.communicate(timeout=max(0, self.deadline - time.monotonic()))
                 return process.returncode, said
             finally:
-                if process.poll() is None:
-                    end(process)
+                end(process)
 
     def trouble_to_start(self):
         """The line that matters, if the project cannot be imported, or its tables not be made."""
         for arguments, advice in (
             (["check"], ""),
-            (["makemigrations", "--check", "--dry-run"], "Your models have changed: python manage.py makemigrations"),
+            (
+                ["makemigrations", "--check", "--dry-run", "--no-input"],
+                "Your models have changed: python manage.py makemigrations",
+            ),
             (["migrate", "--verbosity=0"], ""),
         ):
             code, said = self.run("manage.py", *arguments)
@@ -120,8 +154,8 @@ class Runner:
         """Of a traceback, the last place in the learner's own files, and the error; else the first error of a check."""
         lines = [line.strip() for line in said.splitlines() if line.strip()]
         places = re.findall(rf'File "{re.escape(str(self.folder))}{re.escape(os.sep)}(.+?)", line (\d+)', said)
-        if found := [line for line in lines if re.search(r"\(\w+\.[EW]\d+\)", line)]:
-            return found[0]
+        if "Traceback" not in said and "ERRORS:" in lines:
+            return lines[lines.index("ERRORS:") + 1]
         error = lines[-1] if lines else "It ended without a word."
         places = [place for place in places if place[0] != "manage.py"] or places
         return f"{places[-1][0]}, line {places[-1][1]}: {error}" if places else error
@@ -152,11 +186,15 @@ class Runner:
 
 def end(process):
     """End it with all that it has started. A Ctrl-C first: it lets tests stop their servers."""
-    started = psutil.Process(process.pid).children(recursive=True)
-    if os.name == "posix":
-        os.killpg(process.pid, signal.SIGINT)
-        psutil.wait_procs([psutil.Process(process.pid)], timeout=10)
-    for each in [process, *started]:
-        with suppress(psutil.NoSuchProcess):
-            each.kill()
-    process.wait()
+    if process.poll() is None:
+        started = psutil.Process(process.pid).children(recursive=True)
+        if os.name == "posix":
+            os.killpg(process.pid, signal.SIGINT)
+            psutil.wait_procs([psutil.Process(process.pid)], timeout=10)
+        for each in [process, *started]:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+        process.wait()
+    if os.name == "posix":  # whom it has left behind
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)

@@ -5,10 +5,9 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from fnmatch import fnmatch
 from pathlib import Path
 
-from tutorial import LOCAL, ROOT, all_steps
+from tutorial import ROOT, UserError, all_steps, ignore_local, is_local
 
 
 def step_files(step):
@@ -16,7 +15,7 @@ def step_files(step):
     files = {}
     for path in step.rglob("*"):
         name = path.relative_to(step)
-        if path.is_file() and not any(fnmatch(part, local) for part in name.parts for local in LOCAL):
+        if path.is_file() and not is_local(name):
             files[name.as_posix()] = path.read_bytes()
     return files
 
@@ -81,7 +80,7 @@ def passing_before(step, before, folder):
     """The tests that a step adds and that pass without it: they prove nothing. Works in `folder`."""
     copy_step(before, folder)
     shutil.rmtree(folder / "tests", ignore_errors=True)
-    shutil.copytree(step / "tests", folder / "tests", ignore=shutil.ignore_patterns(*LOCAL))
+    shutil.copytree(step / "tests", folder / "tests", ignore=ignore_local(step / "tests"))
     shutil.copy(step / "pytest.ini", folder)
     added = added_tests(step, before)
     command = [sys.executable, "-m", "pytest", "-q", "-rp", "--tb=no", "-p", "no:cacheprovider"]
@@ -96,14 +95,17 @@ def passing_before(step, before, folder):
 
 
 def copy_step(step, folder):
-    shutil.copytree(step, folder, ignore=shutil.ignore_patterns(*LOCAL))
+    shutil.copytree(step, folder, ignore=ignore_local(step))
 
 
 def start_project(folder):
     """What is before the first step: a new Django project with an empty app `library`."""
     folder.mkdir(exist_ok=True)
     for command in (["startproject", "config", "."], ["startapp", "library"]):
-        subprocess.run([sys.executable, "-m", "django", *command], cwd=folder, check=True)
+        command = [sys.executable, "-m", "django", *command]
+        done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode:
+            raise UserError(f"{folder}: {done.stdout.strip().splitlines()[-1]}")
     return folder
 
 

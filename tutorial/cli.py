@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tutorial import ROOT, UserError, learning
+from tutorial import ROOT, UserError, end_as_with_ctrl_c, learning
 from tutorial import branches as branching
 from tutorial import carry as carrying
 from tutorial import demo as demonstration
@@ -22,7 +22,8 @@ RESULTS = ROOT / "benchmarks" / "results" / "speed.json"
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
 )
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, emoji=False)
+errors = Console(highlight=False, soft_wrap=True, emoji=False, stderr=True)
 
 
 @app.callback()
@@ -32,6 +33,9 @@ def main():
     `tutorial demo` shows where it all leads. `tutorial start 01` is where you begin to write it yourself,
     and `tutorial doctor` says what this machine can run. A step is called 03, 3 or 03_streaming.
     """
+    for stream in (sys.stdout, sys.stderr):  # a code page without our ticks gets question marks
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 LEARN, TEACH, KEEP = "To learn", "To teach", "To keep the steps"
@@ -95,7 +99,8 @@ def check(
     With several folders each gets a line, and the last line counts. Tests run the code that they
     test: check strangers' folders where they can do no harm.
     """
-    stop_on_error(learning.check, step, folders or [], as_csv, limit, console)
+    end_as_with_ctrl_c()
+    stop_on_error(learning.check, step, folders or [], as_csv, limit, console, console=errors if as_csv else console)
 
 
 @app.command(rich_help_panel=LEARN)
@@ -230,16 +235,26 @@ def constraints(
     sys.exit(subprocess.run([sys.executable, "-m", *command], cwd=ROOT, stdout=subprocess.DEVNULL).returncode)
 
 
-def stop_on_error(action, *arguments):
+def stop_on_error(action, *arguments, console=console):
     """Do it; say an error that the user can mend in one line."""
     try:
         raise typer.Exit(action(*arguments) or 0)
-    except UserError as error:
-        console.print(str(error), style="red", markup=False)
+    except (UserError, OSError) as error:
+        if isinstance(error, BrokenPipeError):  # who read has read enough: `| head`
+            raise
+        console.print(in_one_line(error), style="red", markup=False)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         console.print("Stopped.")
         raise typer.Exit(130) from None
+
+
+def in_one_line(error):
+    if isinstance(error, FileNotFoundError) and error.filename == "git":
+        return "git is not installed, or not on the PATH."
+    if isinstance(error, OSError) and error.strerror:
+        return ": ".join(filter(None, (error.filename and str(error.filename), f"{error.strerror}.")))
+    return str(error)
 
 
 if __name__ == "__main__":

@@ -12,17 +12,15 @@ import time
 import tomllib
 from contextlib import closing, contextmanager
 
-from tutorial import LOCAL, UserError, all_steps, find_step
+from tutorial import UserError, all_steps, end_as_with_ctrl_c, find_step, ignore_local, keep_out_of_solutions
 
 MARK = ".made-by-the-demo"  # in the folders that the demo may make anew
 
 
 def run(name, books, port, timeout, parent, console):
     """Prepare the step in a folder below `parent`, fill its library, and serve it until Ctrl-C."""
-    # Ctrl-C, an ended terminal and `kill` reach us alone, and we end what we have started.
-    for signal_name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, signal_name):
-            signal.signal(getattr(signal, signal_name), signal.default_int_handler)
+    end_as_with_ctrl_c()
+    keep_out_of_solutions(parent)
     step = find_step(name) if name else all_steps()[-1]
     demo = Demo(step, books or (books_that_outlast(timeout) if timeout else 100_000), port, parent.resolve())
     refuse_taken_port(port)
@@ -176,7 +174,7 @@ def copy_anew(step, folder):
             if not (folder / MARK).is_file():
                 raise UserError(f"{folder} was not made by the demo, which leaves it alone. Name another --folder.")
             shutil.rmtree(folder)
-        shutil.copytree(step, folder, ignore=shutil.ignore_patterns(*LOCAL))
+        shutil.copytree(step, folder, ignore=ignore_local(step))
         (folder / MARK).touch()
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror}.") from None
@@ -188,7 +186,7 @@ def refuse_taken_port(port):
         try:
             probe.bind(("127.0.0.1", port))
         except PermissionError:
-            raise UserError(f"You may not use port {port}. Take another: make demo PORT=8001") from None
+            raise UserError(f"You may not use port {port}. Take another: add PORT=8001 (or --port 8001)") from None
         except OSError:
             raise UserError(
                 f"Port {port} is taken. Is another demo still running? Stop it with Ctrl-C in its terminal, "

@@ -13,6 +13,9 @@ from tutorial import UserError, browser
 from tutorial import demo as demonstration
 
 WSL = "in WSL, as on Debian"
+TEST_SETUP = dict.fromkeys(("Debian", "macOS"), "make test-setup") | {
+    "Windows": r".venv\Scripts\python -m pip install -c constraints.txt -e .[test,docs]"
+}
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Wanted:
     needed_for: str
     get: dict
     must: bool = False
+    lacks: str = "missing"
 
 
 def run(console):
@@ -31,7 +35,7 @@ def run(console):
     everything = list(all_wanted())
     for wanted in everything:
         mark = "[green]✓[/green]" if wanted.found else "[red]✗[/red]" if wanted.must else "[yellow]–[/yellow]"
-        says = wanted.found or f"missing. {wanted.get[system()]}"
+        says = wanted.found or f"{wanted.lacks}. {wanted.get[system()]}"
         console.print(f"  {mark} {wanted.name:<11} {wanted.needed_for:<40} {says}")
     missing = [wanted.name for wanted in everything if not wanted.found]
     if any(wanted.must and not wanted.found for wanted in everything):
@@ -64,15 +68,19 @@ def all_wanted():
     yield Wanted("Python", python, "all steps: 3.11 or newer", install, must=True)
     library = sqlite3.sqlite_version if sqlite3.sqlite_version_info >= (3, 31) else ""
     yield Wanted("SQLite", library, "all steps: 3.31 or newer", anywhere("A newer Python brings it."), must=True)
-    tools = "installed" if find_spec("pytest") and find_spec("psutil") else ""
-    yield Wanted("test tools", tools, "tutorial check, make test", anywhere("make test-setup"))
+    tools = "installed" if has_test_tools() else ""
+    yield Wanted("test tools", tools, "tutorial check, make test", TEST_SETUP)
     port = "free" if is_free(8000) else ""
-    yield Wanted("port 8000", port, "make demo", anywhere("Somebody has it: make demo PORT=8001"))
+    yield Wanted("port 8000", port, "make demo", anywhere("tutorial demo --port 8001"), lacks="taken")
     server = "" if system() == "Windows" else "runs here"
     yield Wanted("gunicorn", server, "time-outs, signals: tests with servers", anywhere(WSL))
     for name, programs, places, needed_for, debian, brew in SERVERS:
         get = {"Debian": f"apt install {debian}", "macOS": f"brew install {brew}", "Windows": WSL}
         yield Wanted(name, find(programs, places), needed_for, get)
+
+
+def has_test_tools():
+    return all(map(find_spec, ("pytest", "pytest_django", "xdist", "psutil")))
 
 
 def anywhere(text):

@@ -6,16 +6,15 @@ import json
 import os
 import shutil
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
 
-from tutorial import ROOT, UserError, all_steps, checks, work
+from tutorial import ROOT, UserError, all_steps, checks, doctor, keep_out_of_solutions, work
 
-PROGRESS = Path(os.environ.get("TUTORIAL_PROGRESS", ROOT / ".progress.json"))
+PROGRESS = Path(os.environ.get("TUTORIAL_PROGRESS") or ROOT / ".progress.json")
 SHOWN = 3  # failed tests of a goal that are told one by one
 
 
@@ -23,8 +22,7 @@ def start(name, folder, console):
     """Put the code to begin with into `folder`."""
     task = work.find(name)
     folder = (folder or Path("learn") / task.name).absolute()
-    if {ROOT / "steps", ROOT / "exercises"} & {*folder.resolve().parents}:
-        raise UserError(f"{folder} is among the solutions, which stay as they are. Name another folder.")
+    keep_out_of_solutions(folder)
     make_room(folder)
     try:
         task.put(folder)
@@ -33,6 +31,7 @@ def start(name, folder, console):
     except KeyboardInterrupt:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+    forget(task)
     remember(task, folder=str(folder), goal=0, hints=0)
     say_what_to_build(task, folder, console)
 
@@ -74,20 +73,28 @@ def folder_of(task, folder):
         folder = Path(known)
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.")
-    return folder.resolve()
+    return Path(os.path.realpath(folder))
 
 
 def progress():
     try:
-        return json.loads(PROGRESS.read_text("utf-8"))
+        known = json.loads(PROGRESS.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
+    return known if isinstance(known, dict) else {}
 
 
 def remember(task, **facts):
     """Keep where a learner is. A place that cannot be written costs the memory, and nothing else."""
     known = progress()
-    known[task.name] = known.get(task.name, {}) | facts
+    keep({**known, task.name: known.get(task.name, {}) | facts})
+
+
+def forget(task):
+    keep({name: facts for name, facts in progress().items() if name != task.name})
+
+
+def keep(known):
     part = PROGRESS.with_name(f"{PROGRESS.name}.part")
     try:
         part.write_text(json.dumps(known, indent=2), "utf-8")
@@ -98,8 +105,8 @@ def remember(task, **facts):
 
 def check(name, folders, as_csv, limit, console):
     """Say of one folder what it reaches and what comes next, of many a line each. Gives the exit code."""
-    if not (find_spec("pytest") and find_spec("psutil")):
-        raise UserError("What the tests need is not installed: make test-setup.")
+    if not doctor.has_test_tools():
+        raise UserError(f"What the tests need is not installed: {doctor.TEST_SETUP[doctor.system()]}")
     from tutorial import checking
 
     task = work.find(name)
@@ -113,13 +120,15 @@ def check(name, folders, as_csv, limit, console):
     table = csv.writer(sys.stdout, lineterminator="\n")
     if as_csv:
         table.writerow(["folder", "goals", "of", "passed", "failed", "seconds", "next"])
-    for folder in folders:
+    for folder in folders or [None]:
         try:
-            verdict = checking.check(task, folder_of(task, folder), limit)
-        except UserError as error:
+            real = folder_of(task, folder)
+            folder = folder or real  # a list is easier to read with the names that were typed
+            verdict = checking.check(task, real, limit)
+        except (UserError, OSError) as error:
             verdict = checking.Verdict(task, folder, trouble=str(error))
         verdicts.append(verdict)
-        row = as_row(verdict)
+        row = [folder, *as_row(verdict)]
         if as_csv:
             table.writerow(row)
             sys.stdout.flush()
@@ -145,7 +154,7 @@ def as_row(verdict):
     says = verdict.trouble or ("" if coming is None else all_goals[coming].says)
     reached = sum(map(verdict.reached, all_goals))
     numbers = [len(verdict.passed()), len(verdict.failed()), round(verdict.seconds)]
-    return [verdict.folder, reached, len(all_goals), *numbers, says]
+    return [reached, len(all_goals), *numbers, says]
 
 
 def tell(verdict, console):
@@ -174,7 +183,8 @@ def tell(verdict, console):
 
 
 def tell_goal(verdict, goal, in_detail, console):
-    failed, of = verdict.failed(goal), [test for test in verdict.tests if goal.has(test)]
+    failed = verdict.failed(goal)
+    of = [test for test, (outcome, _) in verdict.tests.items() if goal.has(test) and outcome != "skipped"]
     if not failed:
         mark = "[green]✓[/green]" if of else "[dim]–[/dim]"
         console.print(
@@ -214,6 +224,9 @@ def hint(name, console):
     """The next hint for the goal at which the last check stopped."""
     task = work.find(name)
     known, all_goals = progress().get(task.name, {}), task.task.goals
+    if known.get("reached") == len(all_goals):
+        console.print(f"All goals of {task.number} are reached. Our way: tutorial diff {task.number}")
+        return
     goal, given = all_goals[min(known.get("goal", 0), len(all_goals) - 1)], known.get("hints", 0)
     console.print(f"{goal.says}", markup=False, style="bold")
     if given >= len(goal.hints):
@@ -232,18 +245,32 @@ def diff(name, folder, console):
     ours, theirs = task.solution, checks.step_files(folder)
     differs = False
     for path in sorted(ours.keys() | theirs.keys()):
-        if path.startswith("tests/") or path in ("README.md", "step.toml", "pytest.ini", ".git"):
-            continue
-        texts = [files.get(path, b"").decode(errors="replace").splitlines() for files in (theirs, ours)]
-        lines = list(difflib.unified_diff(*texts, f"yours/{path}", f"{task.name}/{path}", lineterm=""))
-        if lines:
+        if theirs.get(path) != ours.get(path) and is_compared(path, theirs.get(path, b"")):
             differs = True
-            text = "\n".join(lines)
+            text = difference(path, theirs.get(path), ours.get(path), task.name)
             console.print(
                 Syntax(text, "diff", background_color="default") if console.is_terminal else text, markup=False
             )
     if not differs:
         console.print(f"{folder} is the solution of {task.number}, to the byte.", markup=False)
+
+
+def is_compared(path, content):
+    """Whether it is the learner's code: not a test, not what an editor or git keeps, not a picture."""
+    hidden = any(part.startswith(".") for part in Path(path).parts)
+    return not (hidden or path.startswith("tests/") or path in ("README.md", "step.toml", "pytest.ini")) and (
+        b"\0" not in content
+    )
+
+
+def difference(path, yours, ours, name):
+    texts = [(content or b"").decode(errors="replace").splitlines() for content in (yours, ours)]
+    lines = list(difflib.unified_diff(*texts, f"yours/{path}", f"{name}/{path}", lineterm=""))
+    if not lines and yours is None:
+        lines = [f"+++ {name}/{path}, which is empty, is not in yours"]
+    elif not lines and ours is None:
+        lines = [f"--- yours/{path}, which is empty, is not in {name}"]
+    return "\n".join(lines or [f"--- yours/{path} differs in the ends of its lines only"])
 
 
 def nearby(folder):
@@ -255,11 +282,11 @@ def status(console):
     """All steps, and how far the learner has come in each."""
     table, known = Table(box=None, padding=(0, 2, 0, 0)), progress()
     for column in ("step", "", "minutes", "goals", "folder"):
-        table.add_column(column, justify="right" if column in ("minutes", "goals") else "left")
-    for task in [*map(work.of_step, all_steps()), *map(work.of_exercise, work.all_exercises())]:
+        right = column in ("minutes", "goals")
+        table.add_column(column, justify="right" if right else "left", overflow="fold")
+    begun = [exercise for exercise in work.all_exercises() if known.get(exercise.name)]
+    for task in [*map(work.of_step, all_steps()), *map(work.of_exercise, begun)]:
         facts = known.get(task.name, {})
-        if len(task.number) > 2 and not facts:
-            continue  # an exercise that was not begun
         reached = f"{facts['reached']} of {facts['goals']}" if "reached" in facts else "begun" if facts else "–"
-        table.add_row(task.number, task.title, str(task.minutes), reached, nearby(facts.get("folder", "")))
+        table.add_row(task.number, task.title, str(task.minutes), reached, escape(str(nearby(facts.get("folder", "")))))
     console.print(table)
