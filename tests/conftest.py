@@ -9,8 +9,8 @@ import pytest
 from tutorial import ROOT, all_steps, ignore_local
 
 # On the newer Python only: what needs Chromium, as everywhere, and what takes minutes and is the same on both.
-NEWER = ["test_exercises.py", "test_keeping.py", "test_mistakes.py", "test_screenshots.py", "test_site.py"]
-collect_ignore = NEWER if sys.version_info < (3, 12) else []
+NEWER = ["exercises", "keeping", "mistakes", "screenshots", "site", "steps_follow"]
+collect_ignore = [f"test_{name}.py" for name in NEWER] if sys.version_info < (3, 12) else []
 
 
 @pytest.fixture
