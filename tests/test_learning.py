@@ -344,7 +344,8 @@ def test_a_list_without_folders_has_the_one_where_it_was_started(tutorial, place
     assert row["folder"] == str(place / "mine") and "has no manage.py" in row["next"]
 
 
-def test_a_test_that_was_left_out_is_neither_reached_nor_failed(place):
+def test_a_test_that_was_left_out_is_neither_reached_nor_failed(place, monkeypatch):
+    monkeypatch.setenv("CI", "true")  # where pytest takes it for a failure
     task = work.find("03")
     tests = dict.fromkeys(task.tests, ("skipped", ""))
     console = Console(file=io.StringIO(), width=300)
