@@ -40,7 +40,7 @@ def refuse_foreign_branches(root):
         if committers - {EMAIL}:
             raise UserError(f"The branch {name} has work of yours. Rename it first: git branch -m {name} mine")
         if f"branch refs/heads/{name}" in used:
-            raise UserError(f"You are on {name}, which would be replaced. Go elsewhere first: git switch main")
+            raise UserError(f"{name} is checked out, here or in another work tree. Go elsewhere there: git switch main")
 
 
 def commit_of(step, root, parent):
