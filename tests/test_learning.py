@@ -227,10 +227,10 @@ def test_a_project_that_does_not_start_is_the_line_that_matters(tutorial, place,
 
 
 def test_no_question_is_asked_that_nobody_sees(tutorial, place):
-    """A field more, on a terminal: makemigrations would ask for its default."""
+    """A field with another name, on a terminal: makemigrations would ask whether it is the same one."""
     shutil.copytree(find_step("02"), place / "mine", ignore=shutil.ignore_patterns("__pycache__"))
-    models = place / "mine" / "library" / "models.py"
-    models.write_text(models.read_text().replace("    price =", "    weight = models.IntegerField()\n    price =", 1))
+    for code in (place / "mine" / "library").glob("*.py"):
+        code.write_text(code.read_text().replace("price", "cost"))
     other, terminal = os.openpty()
     with os.fdopen(other, "wb"), os.fdopen(terminal, "rb") as stdin:
         assert "Your models have changed" in tutorial("check", "02", "mine", "--limit=20", code=1, stdin=stdin).stdout
