@@ -20,14 +20,9 @@ import pytest
 
 from tutorial import ROOT, all_steps
 from tutorial.checks import step_files
+from tutorial.walk import free_port
 
 DEMO = [Path(sys.executable).with_name("tutorial"), "demo"]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextmanager

@@ -26,7 +26,7 @@ def checked(tmp_path):
 def test_our_solution_passes(folder, checked):
     task = work.of_exercise(folder)
     verdict = checked(task, task.solution)
-    assert (verdict.trouble, verdict.failed()) == ("", [])
+    assert (verdict.trouble, verdict.failed()) == ("", []), verdict.came()
     assert all(any(goal.has(test) for test in verdict.tests) for goal in task.task.goals)
 
 

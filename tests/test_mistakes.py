@@ -30,7 +30,7 @@ def test_a_wrong_attempt_is_caught_by_the_tests_that_are_meant_for_it(step, mist
         file.write_text(code.replace(change["old"], change["new"]), "utf-8")
     verdict = checking.check(work.of_step(step), folder, limit=300)
     assert verdict.trouble == ""
-    assert {test.partition("[")[0] for test in verdict.failed()} == set(mistake["caught"])
+    assert {test.partition("[")[0] for test in verdict.failed()} == set(mistake["caught"]), verdict.came()
 
 
 def test_there_are_three_for_each_step():

@@ -39,6 +39,10 @@ class Verdict:
         failed = sorted(test for test, (outcome, _) in self.tests.items() if outcome == "failed")
         return [test for test in failed if goal is None or goal.has(test)]
 
+    def came(self):
+        """What came instead, for each test that failed."""
+        return "\n".join(f"{test}: {self.tests[test][1]}" for test in self.failed())
+
     def reached(self, goal):
         return not self.trouble and not self.failed(goal)
 

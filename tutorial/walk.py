@@ -6,6 +6,7 @@ A ```bash block of a page is what the reader types; a ```text block right after 
 import json
 import os
 import re
+import secrets
 import shlex
 import shutil
 import signal
@@ -16,7 +17,7 @@ import tempfile
 import threading
 import time
 import venv
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -201,9 +202,12 @@ def read(file):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A free port, below those that systems lend to connections: one of them could take it before our server does."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager

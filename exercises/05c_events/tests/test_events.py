@@ -30,19 +30,26 @@ def uvicorn(library):
 
 
 def events(site, reader, export_id):
-    """All events of the export's stream, to its end."""
+    """The events of the export's stream, as they come, to its end."""
     address = f"http://127.0.0.1:{site.port}/exports/{export_id}/events/"
     with httpx.stream("GET", address, cookies=reader.http.cookies, timeout=60) as response:
         assert response.status_code == 200
         assert response.headers["Content-Type"].startswith("text/event-stream")
-        return [json.loads(line.removeprefix("data: ")) for line in response.iter_lines() if line]
+        yield from (json.loads(line.removeprefix("data: ")) for line in response.iter_lines() if line)
+
+
+def last_event(site, reader, export_id):
+    return list(events(site, reader, export_id))[-1]
 
 
 def test_the_events_lead_to_the_end(library):
+    (export_id,) = library.new_exports()
     with uvicorn(library) as site, library.reader(site) as reader:
-        export_id = reader.export()
-        told = events(site, reader, export_id)
-    assert told[0]["state"] in ("waiting", "running")
+        stream = events(site, reader, export_id)
+        told = [next(stream)]
+        assert library.manage("run_export", export_id).returncode == 0
+        told += stream
+    assert told[0]["state"] == "waiting"
     assert told[-1] == {"state": "done", "done": 20_000, "total": 20_000}
     assert len({json.dumps(event) for event in told}) == len(told)
 
@@ -50,7 +57,7 @@ def test_the_events_lead_to_the_end(library):
 def test_another_reader_gets_a_404(library):
     with uvicorn(library) as site, library.reader(site) as reader, library.reader(site, "other") as other:
         export_id = reader.export(genre="novel")
-        assert events(site, reader, export_id)[-1]["state"] == "done"
+        assert last_event(site, reader, export_id)["state"] == "done"
         assert other.get(f"/exports/{export_id}/events/").status_code == 404
 
 
@@ -60,7 +67,7 @@ def test_twenty_listen_at_once(library):
     with uvicorn(library) as site, library.reader(site) as reader:
         ends = []
         listeners = [
-            threading.Thread(target=lambda: ends.append(events(site, reader, export_id)[-1])) for _ in range(20)
+            threading.Thread(target=lambda: ends.append(last_event(site, reader, export_id))) for _ in range(20)
         ]
         for listener in listeners:
             listener.start()

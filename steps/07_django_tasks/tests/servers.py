@@ -4,6 +4,7 @@ import email
 import email.policy
 import os
 import re
+import secrets
 import shutil
 import socket
 import subprocess
@@ -138,9 +139,12 @@ def program(name, *folders, first=False):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A free port, below those that systems lend to connections: one of them could take it before our server does."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def answers(port):
