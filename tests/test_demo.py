@@ -75,7 +75,8 @@ def test_on_stage_the_time_out_of_step_02_comes_always(tmp_path):
     with demo("02", "--timeout=1", f"--port={port}", f"--folder={tmp_path}", killed=True):
         for _ in range(2):
             assert httpx.get(f"http://127.0.0.1:{port}/books/download/", timeout=60).status_code == 500
-        assert httpx.get(f"http://127.0.0.1:{port}/books/", timeout=60).status_code == 200
+        # A worker that has just begun may be too slow for a time-out of one second.
+        assert any(httpx.get(f"http://127.0.0.1:{port}/books/", timeout=60).status_code == 200 for _ in range(3))
 
 
 @pytest.mark.parametrize("step", ["", "02"])

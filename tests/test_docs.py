@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -582,8 +583,14 @@ def test_every_chapter_ends_with_a_check_a_recap_of_three_lines_and_what_is_next
 
 
 def test_the_site_is_built_in_no_time(tmp_path):
-    built = build(ROOT, tmp_path / "site")
-    assert float(re.search(r"built in ([\d.]+) seconds", built.stderr).group(1)) < 15
+    before = children_seconds()
+    assert build(ROOT, tmp_path / "site").returncode == 0
+    assert children_seconds() - before < 15
+
+
+def children_seconds():
+    """The processors' time: whatever else the machine does."""
+    return sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
 
 
 def test_the_first_pages_say_what_was_measured():

@@ -17,7 +17,7 @@ def checked(tmp_path):
         folder = tmp_path / "mine"
         folder.mkdir()
         work.write(folder, files)
-        return checking.check(task, folder)
+        return checking.check(task, folder, limit=900)
 
     return check
 

@@ -108,7 +108,7 @@ def test_a_step_that_does_not_exist_is_one_line(tutorial):
 
 @pytest.mark.parametrize("number", RUN)
 def test_our_own_code_reaches_every_goal(tutorial, number):
-    said = tutorial("check", number, find_step(number)).stdout
+    said = tutorial("check", number, find_step(number), "--limit=900").stdout
     assert "All of it." in said and "✗" not in said
 
 
@@ -116,7 +116,7 @@ def test_our_own_code_reaches_every_goal(tutorial, number):
 def test_the_code_to_start_from_does_not_and_each_failed_test_has_a_hint(tutorial, place, number, monkeypatch):
     step = find_step(number)
     tutorial("start", number, "mine")
-    verdict = checking.check(work.of_step(step), place / "mine")
+    verdict = checking.check(work.of_step(step), place / "mine", limit=900)
     assert verdict.trouble or verdict.failed()
     for test in verdict.failed():
         having = [goal for goal in goals.read(step).goals if goal.has(test)]
@@ -293,7 +293,7 @@ def test_who_ends_a_check_ends_all_of_it_and_leaves_nothing(tutorial, place, end
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heed
     ) as process:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while not list(temporary.glob("pytest-of-*/pytest-*/*")):
             assert time.monotonic() < deadline and process.poll() is None
             time.sleep(0.05)

@@ -198,6 +198,7 @@ def end(process):
         for each in [process, *started]:
             with suppress(psutil.NoSuchProcess):
                 each.kill()
+        psutil.wait_procs(started, timeout=10)
         process.wait()
     if os.name == "posix":  # whom it has left behind
         with suppress(ProcessLookupError, PermissionError):

@@ -160,7 +160,8 @@ def nginx(upstream, folder, server):
     configuration.write_text(NGINX.format(folder=folder, server=server))
     command = [program("nginx"), "-p", str(folder), "-c", str(configuration)]
     with log.open("wb") as output, process(command, stdout=output, stderr=output) as started:
-        wait_for(lambda: answers(port), "nginx")
+        wait_for(lambda: answers(port) or started.poll() is not None, "nginx")
+        assert started.poll() is None, log.read_text()
         yield Site(port, log, started)
 
 

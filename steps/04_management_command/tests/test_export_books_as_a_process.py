@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import IncompleteRead
 from pathlib import Path
 
@@ -69,8 +69,9 @@ def test_the_same_bytes_as_the_streamed_download(large_database, whole, tmp_path
 
 @pytest.fixture(scope="session")
 def small_peak(database, tmp_path_factory):
-    """The most memory that the process has for 20,000 books."""
-    return peak(database, "-o", tmp_path_factory.mktemp("small") / "books.csv")
+    """The most memory that the process has for 20,000 books: of three, as so short a peak can be overlooked."""
+    path = tmp_path_factory.mktemp("small") / "books.csv"
+    return max(peak(database, "--force", "-o", path) for _ in range(3))
 
 
 def peak(database, *arguments):
@@ -103,11 +104,12 @@ def test_nothing_of_a_killed_export_has_the_name_of_a_whole_one(large_database, 
             with running(large_database, *novels, folder / "books.csv", stdout=subprocess.DEVNULL) as process:
                 wait_until_written(process, folder, random.uniform(0, 0.95) * size)
                 process.send_signal(how)
-                if process.wait() != 0:
-                    break
-                (folder / "books.csv").unlink()  # it was faster than the signal: once more
+                process.wait()
+            if not (folder / "books.csv").exists():
+                break
+            assert (folder / "books.csv").stat().st_size == size  # it was faster than the signal: once more
+            (folder / "books.csv").unlink()
         assert process.returncode == ends
-        assert not (folder / "books.csv").exists()
         if how == signal.SIGTERM:
             assert list(folder.iterdir()) == []
 
@@ -117,7 +119,8 @@ def wait_until_written(process, folder, size):
 
     def written():
         assert process.poll() in (None, 0), process.stderr.read()
-        return any(path.stat().st_size >= size for path in folder.iterdir())
+        with suppress(FileNotFoundError):  # it has just got its name
+            return any(path.stat().st_size >= size for path in folder.iterdir())
 
     wait_for(written, f"{size:,.0f} bytes of an export")
 

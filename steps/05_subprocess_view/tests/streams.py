@@ -2,7 +2,7 @@
 
 import time
 
-from tests.servers import STEP
+from tests.servers import STEP, wait_for
 
 DOWNLOAD = "/books/download/"
 
@@ -14,6 +14,11 @@ def shipped_nginx_conf():
         assert shipped in server
         server = server.replace(shipped, here)
     return server
+
+
+def warm_up(site):
+    """Until a worker has imported all it needs; an impatient server may end the first that tries."""
+    wait_for(lambda: site.get("/books/")[0] == 200, "a page")
 
 
 def first_and_last_byte(site):

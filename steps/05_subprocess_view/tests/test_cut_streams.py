@@ -6,7 +6,7 @@ from http.client import IncompleteRead
 import pytest
 
 from tests.servers import gunicorn, make_database, manage, nginx
-from tests.streams import DOWNLOAD, shipped_nginx_conf
+from tests.streams import DOWNLOAD, shipped_nginx_conf, warm_up
 
 pytestmark = pytest.mark.server
 
@@ -16,6 +16,7 @@ IMPATIENT_SYNC = ("--worker-class=sync", "--threads=1", "--timeout=1")
 
 def test_trap_a_sync_worker_is_killed_in_mid_stream(large_database, tmp_path):
     with gunicorn(large_database, tmp_path / "gunicorn.log", *IMPATIENT_SYNC) as site:
+        warm_up(site)
         with site.open(DOWNLOAD) as response:
             assert response.status == 200
             with pytest.raises((IncompleteRead, ConnectionError)):
@@ -27,6 +28,7 @@ def test_trap_a_sync_worker_is_killed_in_mid_stream(large_database, tmp_path):
 def test_trap_over_http_1_0_the_cut_file_looks_complete(large_database, last_isbn, tmp_path):
     server = shipped_nginx_conf().replace("proxy_http_version 1.1", "proxy_http_version 1.0")
     with gunicorn(large_database, tmp_path / "gunicorn.log", *IMPATIENT_SYNC) as upstream:
+        warm_up(upstream)
         with nginx(upstream, tmp_path / "nginx", server) as site:
             status, body = site.get(DOWNLOAD)
     assert status == 200
@@ -35,6 +37,7 @@ def test_trap_over_http_1_0_the_cut_file_looks_complete(large_database, last_isb
 
 def test_over_http_1_1_the_cut_file_is_an_error(large_database, tmp_path):
     with gunicorn(large_database, tmp_path / "gunicorn.log", *IMPATIENT_SYNC) as upstream:
+        warm_up(upstream)
         with nginx(upstream, tmp_path / "nginx", shipped_nginx_conf()) as site, site.open(DOWNLOAD) as response:
             assert response.status == 200
             with pytest.raises((IncompleteRead, ConnectionError)):

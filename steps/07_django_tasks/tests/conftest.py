@@ -26,7 +26,7 @@ def database(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def large_database(tmp_path_factory):
-    """A SQLite file with so many books that a worker here needs some 3 seconds to send them.
+    """A SQLite file with so many books that a worker here needs some 4.5 seconds to send them.
 
     The tests' time-outs are one second, and gunicorn acts after two. How many books that takes
     follows from the step's own speed, when nothing else slowed it down.
@@ -54,7 +54,7 @@ def small(path):
 
 def large(path):
     database = make_database(path, books=100_000)
-    books = int(100_000 * 3 / seconds_to_download(database, path.with_name("gunicorn.log")))
+    books = int(100_000 * 4.5 / seconds_to_download(database, path.with_name("gunicorn.log")))
     multiply(database, books)
     return database
 

@@ -33,5 +33,5 @@ def db_worker(library, *options, **variables):
 
 def with_database(library, **variables):
     """The same library, whose exports go through the table of django-tasks-db."""
-    library.more = {"EXPORT_RUNNER": "database", "EXPORT_LEASE": "2", "EXPORT_BACKOFF": "0", **variables}
+    library.more = {"EXPORT_RUNNER": "database", "EXPORT_LEASE": "60", "EXPORT_BACKOFF": "0", **variables}
     return library

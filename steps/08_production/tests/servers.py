@@ -173,7 +173,8 @@ def nginx(upstream, folder, server):
     configuration.write_text(NGINX.format(folder=folder, server=server))
     command = [program("nginx"), "-p", str(folder), "-c", str(configuration)]
     with log.open("wb") as output, process(command, stdout=output, stderr=output) as started:
-        wait_for(lambda: answers(port), "nginx")
+        wait_for(lambda: answers(port) or started.poll() is not None, "nginx")
+        assert started.poll() is None, log.read_text()
         yield Site(port, log, started)
 
 
@@ -217,7 +218,8 @@ def smtp(size_limit=None, port=None):
             return "250 OK"
 
     port = port or free_port()
-    controller = Controller(Inbox(), hostname="127.0.0.1", port=port, data_size_limit=size_limit)
+    options = {"data_size_limit": size_limit, "ready_timeout": 60}
+    controller = Controller(Inbox(), hostname="127.0.0.1", port=port, **options)
     controller.start()
     try:
         yield f"smtp://127.0.0.1:{port}", mails

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.server
 
 def test_it_runs_the_same_exports_through_each_runner_and_writes_all_figures(tmp_path):
     output = tmp_path / "figures.json"
-    small = ["--rounds=1", "--exports=3", "--books=2000", "--large=200000", "--patience=4"]
+    small = ["--rounds=1", "--exports=3", "--books=2000", "--large=600000", "--patience=4"]
     two = ["--runner=spawn", "--runner=celery-files"]
     done = manage(tmp_path / "none.sqlite3", "compare_runners", *small, *two, "-o", output)
     assert done.returncode == 0, done.stderr

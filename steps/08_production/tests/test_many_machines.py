@@ -11,7 +11,7 @@ from tests.servers import STEP, gunicorn, manage, postgresql, smtp, wait_for
 from tests.workers import with_celery, worker
 
 pytestmark = [pytest.mark.server, pytest.mark.services]
-BOOKS = 100_000
+BOOKS = 200_000
 
 
 @pytest.fixture(scope="module")

@@ -57,8 +57,8 @@ def test_auto_takes_it(database):
 
 @pytest.mark.server
 def test_its_memory_does_not_grow_with_the_table(database, large_database):
-    few, many = (native_peak(each) for each in (database, large_database))
-    assert many / few < 1.1
+    few = max(native_peak(database) for _ in range(3))  # so short a peak can be overlooked
+    assert native_peak(large_database) / few < 1.1
 
 
 def native_peak(database):

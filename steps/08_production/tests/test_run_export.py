@@ -6,6 +6,7 @@ import signal
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -82,10 +83,11 @@ def test_the_progress_is_written_while_the_books_are_read_and_others_write(large
 # --8<-- [end:progress]
 def test_the_file_is_there_at_once_and_whole(large_library):
     (export_id,) = large_library.new_exports({"genre": "novel"})
-    sizes = set()
+    sizes, over = set(), False
     with large_library.run_export(export_id) as process:
-        while process.poll() is None:
+        while not over:
             time.sleep(0.001)
+            over = process.poll() is not None  # and then once more
             sizes |= {path.stat().st_size for path in large_library.files()}
     assert sizes == {large_library.row(export_id)["size"]}
 
@@ -153,14 +155,14 @@ def test_stopped_it_ends_as_failed_with_a_sentence_and_without_a_file(large_libr
     assert large_library.files() == large_library.unfinished() == []
 
 
-def test_stopped_just_after_its_claim_it_ends_as_failed_too(library):
-    for export_id in library.new_exports(*[{}] * 4):
-        with library.run_export(export_id) as process:
-            wait_for(lambda: library.row(export_id)["state"] == "running", "its claim")  # noqa: B023
+def test_stopped_just_after_its_claim_it_ends_as_failed_too(large_library):
+    for export_id in large_library.new_exports(*[{}] * 4):
+        with large_library.run_export(export_id) as process:
+            wait_for(lambda: large_library.row(export_id)["state"] == "running", "its claim")  # noqa: B023
             process.terminate()
             process.wait()
-        assert library.row(export_id)["state"] == "failed"
-    assert library.files() == library.unfinished() == []
+        assert large_library.row(export_id)["state"] == "failed"
+    assert large_library.files() == large_library.unfinished() == []
 
 
 def test_stopped_while_it_hands_over_it_is_done_with_a_file_or_failed_without_and_the_mail_is_told(library):
@@ -176,7 +178,7 @@ def test_stopped_while_it_hands_over_it_is_done_with_a_file_or_failed_without_an
 
 
 def test_an_export_that_is_deleted_while_it_runs_leaves_no_file(large_library):
-    (export_id,) = large_library.new_exports({"genre": "novel"})
+    (export_id,) = large_library.new_exports()
     with large_library.run_export(export_id) as process:
         wait_until_written(process, large_library, 1)
         large_library.change("DELETE FROM exports_export")
@@ -198,21 +200,28 @@ def test_nothing_of_a_killed_export_has_the_name_of_a_whole_one(large_library, t
         with library.run_export(exports[number]) as process:
             wait_until_written(process, library, random.uniform(0, 0.95) * size)
             process.send_signal(how)
-            assert process.wait() != 0, "the export was over before it was killed"
-        assert library.files() == []
-        state = library.row(exports[number])["state"]
+            process.wait()
+        files, state = library.files(), library.row(exports[number])["state"]
+        if state == "done":
+            return False  # it was faster than the signal
         assert state == ("running" if how == signal.SIGKILL else "failed")
+        assert [path.stat().st_size for path in files] in ([], [size] if how == signal.SIGKILL else [])
+        return files == []
 
     with ThreadPoolExecutor(2) as pool:
-        assert len(list(pool.map(kill, range(1, 21)))) == 20
+        in_the_middle = list(pool.map(kill, range(1, 21)))
+    assert sum(in_the_middle) >= 15
 
 
 def wait_until_written(process, library, size):
-    """Wait until a file that is not finished has at least `size` bytes."""
+    """Wait until a file that is not finished has at least `size` bytes, or the process has ended well."""
 
     def written():
-        assert process.poll() is None, process.stderr.read()
-        return any(path.stat().st_size >= size for path in library.unfinished())
+        with suppress(FileNotFoundError):  # it has just got its name
+            if any(path.stat().st_size >= size for path in library.unfinished()):
+                return True
+        assert process.poll() in (None, 0), process.stderr.read()
+        return process.poll() == 0
 
     wait_for(written, f"{size:,.0f} bytes of an export")
 
@@ -227,11 +236,13 @@ def test_a_database_that_goes_away_ends_as_failed_with_a_sentence(tmp_path, djan
             assert manage(url, *arguments).returncode == 0
         add_readers(url)
         (export_id,) = library.new_exports()
-        with library.run_export(export_id) as process:
-            ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ '^(DECLARE|FETCH)'"
-            wait_for(lambda: connection.execute(ended).fetchall(), "the export to read")
-            assert process.wait() == 1
-            assert "django.db.utils.OperationalError" in process.stderr.read()  # the reason, in words of psycopg's
+        with psycopg.connect(url) as other:
+            other.execute("LOCK TABLE library_author IN ACCESS EXCLUSIVE MODE")  # the export waits there for us
+            with library.run_export(export_id) as process:
+                ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ '^(DECLARE|FETCH)'"
+                wait_for(lambda: connection.execute(ended).fetchall(), "the export to read")
+                assert process.wait() == 1
+                assert "terminating connection" in process.stderr.read()
         found = connection.execute("SELECT state, error, mail_sent_at IS NULL FROM exports_export").fetchall()
         assert found == [("failed", "There was a problem with the database.", False)]
     assert re.search("has failed", mails[0].get_content())

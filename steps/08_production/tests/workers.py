@@ -25,7 +25,10 @@ class Worker:
     def kill(self):
         """With its child, as the end of a container does."""
         with suppress(psutil.NoSuchProcess):  # it has ended already
-            for each in (self.process, *self.process.children(recursive=True)):
+            family = (self.process, *self.process.children(recursive=True))
+            for each in family:
+                each.suspend()  # at one moment: none sees the end of another
+            for each in family:
                 each.kill()
         self.process.wait()
 
