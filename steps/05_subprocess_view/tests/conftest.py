@@ -28,7 +28,7 @@ def database(tmp_path_factory):
 def large_database(tmp_path_factory):
     """A SQLite file with so many books that a worker here needs some 4.5 seconds to send them.
 
-    The tests' time-outs are one second, and gunicorn acts after two. How many books that takes
+    The tests' time-outs are one or two seconds, and gunicorn acts a second later. How many books that takes
     follows from the step's own speed, when nothing else slowed it down.
     """
     return made_once(tmp_path_factory, "large_database", large)

@@ -205,7 +205,8 @@ def test_nothing_of_a_killed_export_has_the_name_of_a_whole_one(large_library, t
         if state == "done":
             return False  # it was faster than the signal
         assert state == ("running" if how == signal.SIGKILL else "failed")
-        assert [path.stat().st_size for path in files] in ([], [size] if how == signal.SIGKILL else [])
+        assert {path.stat().st_size for path in files} <= {size}
+        assert files == [] or state == "running"  # killed between its file's name and its row
         return files == []
 
     with ThreadPoolExecutor(2) as pool:
