@@ -140,7 +140,7 @@ class Library:
 
     def is_export(self, process):
         with suppress(psutil.Error):
-            return "run_export" in process.cmdline() and str(self.database) in process.environ()["DATABASE_URL"]
+            return "run_export" in process.cmdline() and str(self.database) in process.environ().get("DATABASE_URL", "")
         return False
 
 
