@@ -35,7 +35,7 @@ def test_the_memory_of_the_worker_is_the_same_for_any_table(downloads):
 
 
 def test_the_clocks_that_gave_up_on_step_02_let_the_stream_pass(large_database, last_isbn, tmp_path):
-    """With the step's own worker and its own nginx.conf, both with a time-out of which the download takes twice."""
+    """With the step's own worker and its own nginx.conf, both with a time-out shorter than the download."""
     server = shipped_nginx_conf().replace("proxy_read_timeout 60s", "proxy_read_timeout 2s")
     with gunicorn(large_database, tmp_path / "gunicorn.log", "--timeout=2") as upstream:
         upstream.get("/books/")  # the worker has imported all it needs
