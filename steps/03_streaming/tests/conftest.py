@@ -50,8 +50,8 @@ def multiply(database, books):
 COPIES = """
     WITH RECURSIVE copies (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM copies WHERE n < ?)
     INSERT INTO library_book (title, author_id, isbn, genre, language, published_on, pages, price)
-    SELECT title || ' ' || n, author_id, printf('9798%09d', row_number() OVER ()), genre, language, published_on,
-           pages, price
+    SELECT title || ' ' || n, author_id, printf('9798%09d', n * 1000000 + library_book.id), genre, language,
+           published_on, pages, price
     FROM copies CROSS JOIN library_book LIMIT ?
 """
 

@@ -73,8 +73,8 @@ def multiply(database, books):
 COPIES = """
     WITH RECURSIVE copies (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM copies WHERE n < ?)
     INSERT INTO library_book (title, author_id, isbn, genre, language, published_on, pages, price)
-    SELECT title || ' ' || n, author_id, printf('9798%09d', row_number() OVER ()), genre, language, published_on,
-           pages, price
+    SELECT title || ' ' || n, author_id, printf('9798%09d', n * 1000000 + library_book.id), genre, language,
+           published_on, pages, price
     FROM copies CROSS JOIN library_book LIMIT ?
 """
 
@@ -103,6 +103,14 @@ def last_isbn(large_database):
 def library(database, tmp_path, django_db_blocker):
     """A library with 20,000 books, for a test that exports them."""
     return copy_of(database, tmp_path, unblocked=django_db_blocker.unblock)
+
+
+@pytest.fixture
+def medium_library(database, tmp_path, django_db_blocker):
+    """A library whose export takes half a second."""
+    library = copy_of(database, tmp_path, unblocked=django_db_blocker.unblock)
+    multiply(library.database, 300_000)
+    return library
 
 
 @pytest.fixture
