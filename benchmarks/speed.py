@@ -28,7 +28,7 @@ from rich.table import Table
 import around
 from measure import download, machine, run, summary
 from tutorial import find_step
-from tutorial.checks import copy_step
+from tutorial.repo.step_changes import copy_step
 
 BENCHMARKS = Path(__file__).resolve().parent
 RESULTS = BENCHMARKS / "results" / "speed.json"

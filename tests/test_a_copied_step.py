@@ -11,7 +11,7 @@ import venv
 import pytest
 
 from tutorial import ROOT
-from tutorial.checks import added_tests, copy_step, neighbours
+from tutorial.repo.step_changes import added_tests, copy_step, neighbours
 
 BIN = "Scripts" if sys.platform == "win32" else "bin"
 

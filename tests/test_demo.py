@@ -19,8 +19,8 @@ import psutil
 import pytest
 
 from tutorial import ROOT, all_steps
-from tutorial.checks import step_files
-from tutorial.walk import free_port
+from tutorial.repo.step_changes import step_files
+from tutorial.site.record import free_port
 
 DEMO = [Path(sys.executable).with_name("tutorial"), "demo"]
 

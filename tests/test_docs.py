@@ -12,10 +12,11 @@ from itertools import pairwise
 import pytest
 from pymdownx.superfences import SuperFencesException
 
-from tutorial import ROOT, exercises, instructors
-from tutorial.diagrams import DIAGRAMS, mark
-from tutorial.pages import files_shown, whole_files
-from tutorial.stepdiff import difference, fence
+from tutorial import ROOT
+from tutorial.site import exercises_page, instructors_page
+from tutorial.site.diagrams import DIAGRAMS, mark
+from tutorial.site.diffs import difference, fence
+from tutorial.site.whole_files import files_shown, whole_files
 
 DOCS = ROOT / "docs"
 SECTION = re.compile(r"--8<-- \[(start|end):(\w+)\]")
@@ -508,11 +509,11 @@ def test_the_pages_with_whole_files_have_what_the_chapters_show():
 
 
 def test_the_instructors_page_is_that_of_the_steps():
-    assert (DOCS / "instructors.md").read_text("utf-8") == instructors.page(), "run `tutorial record`"
+    assert (DOCS / "instructors.md").read_text("utf-8") == instructors_page.page(), "run `tutorial record`"
 
 
 def test_the_page_of_exercises_is_theirs():
-    assert (DOCS / "exercises.md").read_text("utf-8") == exercises.page(), "run `tutorial record`"
+    assert (DOCS / "exercises.md").read_text("utf-8") == exercises_page.page(), "run `tutorial record`"
 
 
 def test_a_file_that_a_chapter_shows_is_found():

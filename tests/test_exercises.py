@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-from tutorial import ROOT, UserError, all_steps, checking, work
+from tutorial import ROOT, UserError, all_steps
+from tutorial.learn import assignments, run_tests
 
-EXERCISES = [pytest.param(folder, id=folder.name) for folder in work.all_exercises()]
+EXERCISES = [pytest.param(folder, id=folder.name) for folder in assignments.all_exercises()]
 
 
 @pytest.fixture
@@ -16,15 +17,15 @@ def checked(tmp_path):
     def check(task, files):
         folder = tmp_path / "mine"
         folder.mkdir()
-        work.write(folder, files)
-        return checking.check(task, folder, limit=900)
+        assignments.write(folder, files)
+        return run_tests.check(task, folder, limit=900)
 
     return check
 
 
 @pytest.mark.parametrize("folder", EXERCISES)
 def test_our_solution_passes(folder, checked):
-    task = work.of_exercise(folder)
+    task = assignments.of_exercise(folder)
     verdict = checked(task, task.solution)
     assert (verdict.trouble, verdict.failed()) == ("", []), verdict.came()
     assert all(any(goal.has(test) for test in verdict.tests) for goal in task.task.goals)
@@ -32,7 +33,7 @@ def test_our_solution_passes(folder, checked):
 
 @pytest.mark.parametrize("folder", EXERCISES)
 def test_the_code_to_begin_with_fails_and_each_test_has_one_goal(folder, checked):
-    task = work.of_exercise(folder)
+    task = assignments.of_exercise(folder)
     verdict = checked(task, task.starter)
     assert verdict.trouble == "" and not verdict.reached(task.task.goals[-1])
     for test in verdict.tests:
@@ -41,7 +42,7 @@ def test_the_code_to_begin_with_fails_and_each_test_has_one_goal(folder, checked
 
 
 def test_there_are_two_or_three_for_each_step():
-    numbers = [folder.name[:2] for folder in work.all_exercises()]
+    numbers = [folder.name[:2] for folder in assignments.all_exercises()]
     for step in all_steps():
         assert numbers.count(step.name[:2]) in (2, 3), step.name
 
@@ -49,17 +50,17 @@ def test_there_are_two_or_three_for_each_step():
 def test_a_solution_that_no_longer_fits_its_step_is_named(tmp_path):
     diff = tmp_path / "solution.diff"
     diff.write_text("--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-old\n+new\n")
-    assert work.patched({"x.py": b"old\n"}, diff) == {"x.py": b"new\n"}
+    assert assignments.patched({"x.py": b"old\n"}, diff) == {"x.py": b"new\n"}
     with pytest.raises(UserError, match="does not fit its step"):
-        work.patched({"x.py": b"other\n"}, diff)
+        assignments.patched({"x.py": b"other\n"}, diff)
 
 
 def test_our_solutions_are_as_well_kept_as_the_steps(tmp_path):
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for folder in work.all_exercises():
-        task = work.of_exercise(folder)
+    for folder in assignments.all_exercises():
+        task = assignments.of_exercise(folder)
         changed = {name: code for name, code in task.solution.items() if task.starter.get(name) != code}
-        work.write(tmp_path / folder.name, changed)
+        assignments.write(tmp_path / folder.name, changed)
     for command in (["check", "--output-format=concise"], ["format", "--diff"]):
         ruff = [sys.executable, "-m", "ruff", *command, "--no-cache"]
         done = subprocess.run(ruff, cwd=tmp_path, text=True, capture_output=True)

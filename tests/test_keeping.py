@@ -6,8 +6,8 @@ import subprocess
 import pytest
 
 from tests.test_house import VERSION
-from tutorial import walk
-from tutorial.diagrams import mark
+from tutorial.site import record
+from tutorial.site.diagrams import mark
 
 NO_NETWORK = ("Could not connect", "error sending request", "Failed to fetch", "ENOTFOUND", "ECONNREFUSED", "EAI_AGAIN")
 
@@ -15,7 +15,7 @@ NO_NETWORK = ("Could not connect", "error sending request", "Failed to fetch", "
 @pytest.fixture
 def copy():
     """A copy of the repository, with the command `tutorial`, and known to git."""
-    with walk.fresh_copy() as root:
+    with record.fresh_copy() as root:
         for command in (["init", "--quiet"], ["add", "."]):
             subprocess.run(["git", *command], cwd=root, check=True)
         yield root
@@ -38,9 +38,9 @@ def test_what_a_chapter_prints_is_recorded(copy):
     right, page = chapter.read_text("utf-8"), exercises.read_text("utf-8")
     chapter.write_text(right.replace("The library: the library has", "What it printed once: the library has"), "utf-8")
     exercises.write_text("What it was once.", "utf-8")
-    assert walk.normalised(chapter.read_text("utf-8")) != walk.normalised(right)
+    assert record.normalised(chapter.read_text("utf-8")) != record.normalised(right)
     assert tutorial(copy, "record", "01") == "01_models.md: rewritten\n"
-    assert walk.normalised(chapter.read_text("utf-8")) == walk.normalised(right)
+    assert record.normalised(chapter.read_text("utf-8")) == record.normalised(right)
     assert exercises.read_text("utf-8") == page
 
 

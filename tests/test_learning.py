@@ -17,8 +17,10 @@ import psutil
 import pytest
 from rich.console import Console
 
-from tutorial import ROOT, all_steps, checking, checks, find_step, goals, learning, work
-from tutorial.checks import added_tests, neighbours, step_files
+from tutorial import ROOT, all_steps, find_step
+from tutorial.learn import assignments, commands, goals, run_tests
+from tutorial.repo import step_changes
+from tutorial.repo.step_changes import added_tests, neighbours, step_files
 
 TUTORIAL = Path(sys.executable).with_name("tutorial")
 STEPS = [step.name[:2] for step in all_steps()]
@@ -116,7 +118,7 @@ def test_our_own_code_reaches_every_goal(tutorial, number):
 def test_the_code_to_start_from_does_not_and_each_failed_test_has_a_hint(tutorial, place, number, monkeypatch):
     step = find_step(number)
     tutorial("start", number, "mine")
-    verdict = checking.check(work.of_step(step), place / "mine", limit=900)
+    verdict = run_tests.check(assignments.of_step(step), place / "mine", limit=900)
     assert verdict.trouble or verdict.failed()
     for test in verdict.failed():
         having = [goal for goal in goals.read(step).goals if goal.has(test)]
@@ -129,12 +131,12 @@ def test_each_test_of_a_step_belongs_to_one_goal(number):
     step = find_step(number)
     task, files, before = goals.read(step), step_files(step), dict(neighbours())[step]
     for added in added_tests(step, before):
-        for test in [added] if "::" in added else [f"{added}::{test}" for test in checks.tests_in(files[added])]:
+        for test in [added] if "::" in added else [f"{added}::{test}" for test in step_changes.tests_in(files[added])]:
             owners = [goal.says for goal in task.goals if goal.has(test)]
             assert len(owners) == (0 if "tests/faults/" in test else 1), (test, owners)
     for test in {test for goal in task.goals for test in goal.tests} | {out for out in task.leaves_out if "::" in out}:
         file, _, function = test.partition("::")
-        assert function in ("", *checks.tests_in(files[file])), test
+        assert function in ("", *step_changes.tests_in(files[file])), test
 
 
 def test_it_says_what_is_expected_what_came_and_what_to_do_and_remembers_it(tutorial, place):
@@ -162,7 +164,7 @@ def solved(place):
     """Puts our solution of exercise 01a, which is checked in a few seconds, into a folder."""
 
     def put(name):
-        work.write(place / name, work.find("01a").solution)
+        assignments.write(place / name, assignments.find("01a").solution)
         return place / name
 
     return put
@@ -179,22 +181,24 @@ def test_tests_that_cannot_be_imported_reach_no_goal(tutorial, solved):
 
 
 def test_what_failed_before_the_time_was_over_is_told(place, monkeypatch):
-    monkeypatch.setattr(learning, "PROGRESS", place / "progress.json")
+    monkeypatch.setattr(commands, "PROGRESS", place / "progress.json")
     tests = {"tests/test_cut_streams.py::test_x": ("failed", "AssertionError: assert 1 == 2")}
-    verdict = checking.Verdict(work.find("03"), place, trouble="It did not end within 5 seconds.", tests=tests)
+    verdict = run_tests.Verdict(assignments.find("03"), place, trouble="It did not end within 5 seconds.", tests=tests)
     console = Console(file=io.StringIO(), width=300)
-    learning.tell(verdict, console)
+    commands.tell(verdict, console)
     said = console.file.getvalue()
     assert "0 of 5 goals reached" in said and "It did not end within 5 seconds." in said
     assert "came      assert 1 == 2" in said
 
 
 def test_brackets_in_a_hint_are_no_markup(place, monkeypatch):
-    monkeypatch.setattr(learning, "PROGRESS", place / "progress.json")
-    learning.PROGRESS.write_text(json.dumps({"03_streaming": {"goal": 3, "hints": 3}}))
-    verdict = checking.Verdict(work.find("03"), place, tests={"tests/test_cut_streams.py::test_x": ("failed", "")})
+    monkeypatch.setattr(commands, "PROGRESS", place / "progress.json")
+    commands.PROGRESS.write_text(json.dumps({"03_streaming": {"goal": 3, "hints": 3}}))
+    verdict = run_tests.Verdict(
+        assignments.find("03"), place, tests={"tests/test_cut_streams.py::test_x": ("failed", "")}
+    )
     console = Console(file=io.StringIO(), width=300)
-    learning.tell(verdict, console)
+    commands.tell(verdict, console)
     assert "Hint: The view has to ask for that first piece" in console.file.getvalue()
     assert "itertools.chain([next(chunks)], chunks)" in console.file.getvalue()
 
@@ -255,7 +259,7 @@ def test_a_copy_is_checked_that_leads_to_nothing_else(tutorial, place, solved):
     for path in (*elsewhere.rglob("*"), mine / "config" / "settings.py"):
         path.chmod(0o500 if path.is_dir() else 0o400)
     before = step_files(elsewhere)
-    with checking.copy_of(work.find("01a"), mine) as copy:
+    with run_tests.copy_of(assignments.find("01a"), mine) as copy:
         assert (copy / "library" / "data" / "__init__.py").is_file()
         assert (copy / "tests" / "exercise").is_dir() and not (copy / "tests" / "test_download.py").exists()
         assert not [path for path in copy.rglob("*") if path.is_symlink() or not path.stat().st_mode & 0o200]
@@ -319,7 +323,7 @@ def test_many_folders_are_a_line_each_and_a_broken_one_stops_nobody(tutorial, so
 
 
 def test_what_an_ended_test_has_left_behind_is_ended_too(place):
-    runner = checking.Runner(place, time.monotonic() + 30, place / "verdicts")
+    runner = run_tests.Runner(place, time.monotonic() + 30, place / "verdicts")
     left = "import signal; signal.pause() # left behind"
     child = f"[sys.executable, '-c', {left!r}], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL"
     assert runner.run("-c", f"import subprocess, sys; subprocess.Popen({child})") == (0, "")
@@ -350,12 +354,12 @@ def test_a_list_without_folders_has_the_one_where_it_was_started(tutorial, place
 
 def test_a_test_that_was_left_out_is_neither_reached_nor_failed(place, monkeypatch):
     monkeypatch.setenv("CI", "true")  # where pytest takes it for a failure
-    task = work.find("03")
+    task = assignments.find("03")
     tests = dict.fromkeys(task.tests, ("skipped", ""))
     console = Console(file=io.StringIO(), width=300)
-    learning.tell_goal(checking.Verdict(task, place, tests=tests), task.task.goals[0], True, console)
+    commands.tell_goal(run_tests.Verdict(task, place, tests=tests), task.task.goals[0], True, console)
     assert "needs more than this check has" in console.file.getvalue() and "✓" not in console.file.getvalue()
-    assert "CI" not in checking.Runner(place, 0, place).environment
+    assert "CI" not in run_tests.Runner(place, 0, place).environment
 
 
 # The rest.
@@ -406,7 +410,7 @@ def test_diff_shows_the_way_to_our_code(tutorial, place):
     shutil.rmtree(place / "mine")
     shutil.copytree(find_step("03"), place / "mine", ignore=shutil.ignore_patterns("__pycache__"))
     for name in (".git/HEAD", ".env", "cover.png"):
-        work.write(place / "mine", {name: b"\0secret"})
+        assignments.write(place / "mine", {name: b"\0secret"})
     assert "is the solution of 03, to the byte." in tutorial("diff", "03", "mine").stdout
     (place / "mine" / "library" / "__init__.py").unlink()
     views = place / "mine" / "library" / "views.py"

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tutorial import checking, find_step, work
-from tutorial.checks import copy_step
+from tutorial import find_step
+from tutorial.learn import assignments, run_tests
+from tutorial.repo.step_changes import copy_step
 
 HERE = Path(__file__).parent / "mistakes"
 EVERY_STEP = os.environ.get("EVERY_STEP")  # takes a quarter of an hour: weekly
@@ -28,7 +29,7 @@ def test_a_wrong_attempt_is_caught_by_the_tests_that_are_meant_for_it(step, mist
         code = file.read_text("utf-8")
         assert code.count(change["old"]) == 1, f"{change['file']} has changed: renew this mistake"
         file.write_text(code.replace(change["old"], change["new"]), "utf-8")
-    verdict = checking.check(work.of_step(step), folder, limit=900)
+    verdict = run_tests.check(assignments.of_step(step), folder, limit=900)
     assert verdict.trouble == ""
     assert {test.partition("[")[0] for test in verdict.failed()} == set(mistake["caught"]), verdict.came()
 

@@ -49,7 +49,7 @@ def tree(tmp_path):
 def run(folder, *arguments, **environment):
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_") and name != "CI"}
     # Without the plugins that these small steps do not need, each run takes half the time.
-    clean |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "xdist.plugin,tutorial.pytest_plugin"}
+    clean |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "xdist.plugin,tutorial.repo.pytest_plugin"}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
         cwd=folder,

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from tutorial import UserError, screenshots
+from tutorial import UserError
+from tutorial.site import screenshots
 
 TUTORIAL = Path(sys.executable).with_name("tutorial")
 pytestmark = pytest.mark.browser

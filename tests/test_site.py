@@ -11,8 +11,8 @@ import pytest
 
 from tests.test_docs import build
 from tutorial import ROOT, all_steps
-from tutorial.browser import chromium
-from tutorial.checks import about
+from tutorial.repo.step_changes import about
+from tutorial.site.browser import chromium
 
 pytestmark = pytest.mark.browser
 

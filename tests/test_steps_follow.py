@@ -3,7 +3,7 @@
 import pytest
 
 from tutorial import all_steps
-from tutorial.checks import about, neighbours, passing_before, start_project, undeclared
+from tutorial.repo.step_changes import about, neighbours, passing_before, start_project, undeclared
 
 STEPS = [pytest.param(step, before, id=step.name) for step, before in neighbours()]
 

@@ -2,30 +2,31 @@
 
 import pytest
 
-from tutorial import ROOT, UserError, all_steps, walk
+from tutorial import ROOT, UserError, all_steps
+from tutorial.site import record
 
 PAGES = ["index.md", *(f"{step.name}.md" for step in all_steps())]
 
 
 @pytest.fixture(scope="module")
 def copy():
-    with walk.fresh_copy() as root:
+    with record.fresh_copy() as root:
         yield root
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_reader_who_types_what_the_page_says_sees_what_it_shows(name):
     page = (ROOT / "docs" / name).read_text("utf-8")
-    with walk.fresh_copy() as root:
-        printed = walk.walk(page, root)
-    assert printed and walk.differences(page, printed) == []
+    with record.fresh_copy() as root:
+        printed = record.run_page(page, root)
+    assert printed and record.differences(page, printed) == []
 
 
 def test_every_command_of_a_chapter_is_typed():
     for name in PAGES:
         page = (ROOT / "docs" / name).read_text("utf-8")
-        assert len(walk.blocks(page)) == page.count("\n```bash\n"), name
-        assert "```text\n" not in walk.BLOCK.sub("", page), f"{name} shows an output without a command before it"
+        assert len(record.blocks(page)) == page.count("\n```bash\n"), name
+        assert "```text\n" not in record.BLOCK.sub("", page), f"{name} shows an output without a command before it"
 
 
 def page_of(typed, shown=None):
@@ -35,21 +36,21 @@ def page_of(typed, shown=None):
 @pytest.mark.parametrize("typed", ["no-such-command", "cd steps/nowhere", "false\ntrue", "make demo STEP=99"])
 def test_a_command_that_no_longer_works_is_found(copy, typed):
     with pytest.raises(UserError, match=typed.splitlines()[0]):
-        walk.walk(page_of(typed), copy)
+        record.run_page(page_of(typed), copy)
 
 
 def test_another_output_than_the_page_shows_is_found_and_recorded(copy):
     page = page_of("cd steps\nls -d 0[12]*", "01_models\n02_nothing")
-    printed = walk.walk(page, copy)
-    (found,) = walk.differences(page, printed)
+    printed = record.run_page(page, copy)
+    (found,) = record.differences(page, printed)
     assert "02_nothing" in found and "02_httpresponse" in found
-    assert walk.rewritten(page, printed) == page.replace("02_nothing", "02_httpresponse")
-    assert walk.differences(walk.rewritten(page, printed), printed) == []
+    assert record.rewritten(page, printed) == page.replace("02_nothing", "02_httpresponse")
+    assert record.differences(record.rewritten(page, printed), printed) == []
 
 
 def test_one_command_goes_on_where_the_one_before_has_left_the_shell(copy):
     page = page_of("cd steps/01_models") + page_of("pwd", "/elsewhere")
-    assert walk.walk(page, copy) == ["", f"{walk.HOME}/steps/01_models\n"]
+    assert record.run_page(page, copy) == ["", f"{record.HOME}/steps/01_models\n"]
 
 
 @pytest.mark.parametrize(
@@ -62,6 +63,6 @@ def test_one_command_goes_on_where_the_one_before_has_left_the_shell(copy):
 )
 def test_what_differs_from_run_to_run_is_no_difference(shown, printed):
     page = page_of("true", shown)
-    assert walk.differences(page, [printed + "\n"]) == []
-    assert walk.rewritten(page, [printed + "\n"]) == page
-    assert walk.differences(page, [printed + "another word\n"]) != []
+    assert record.differences(page, [printed + "\n"]) == []
+    assert record.rewritten(page, [printed + "\n"]) == page
+    assert record.differences(page, [printed + "another word\n"]) != []

@@ -9,13 +9,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tutorial import ROOT, UserError, end_as_with_ctrl_c, learning
-from tutorial import branches as branching
-from tutorial import carry as carrying
-from tutorial import demo as demonstration
-from tutorial import diagrams as drawing
-from tutorial import doctor as examination
-from tutorial import walk as walking
+from tutorial import ROOT, UserError, end_as_with_ctrl_c
+from tutorial.learn import commands
+from tutorial.learn import demo as demonstration
+from tutorial.learn import doctor as examination
+from tutorial.repo import branches as branching
+from tutorial.repo import carry as carrying
+from tutorial.site import diagrams as drawing
+from tutorial.site import record as recording
 
 RESULTS = ROOT / "benchmarks" / "results" / "speed.json"
 
@@ -77,7 +78,7 @@ def start(
     The code is the end of the step before. What you write is yours: only a few names are used by
     the tests, and `start` tells them.
     """
-    stop_on_error(learning.start, step, folder, console)
+    stop_on_error(commands.start, step, folder, console)
 
 
 @app.command(rich_help_panel=LEARN)
@@ -100,25 +101,25 @@ def check(
     test: check strangers' folders where they can do no harm.
     """
     end_as_with_ctrl_c()
-    stop_on_error(learning.check, step, folders or [], as_csv, limit, console, console=errors if as_csv else console)
+    stop_on_error(commands.check, step, folders or [], as_csv, limit, console, console=errors if as_csv else console)
 
 
 @app.command(rich_help_panel=LEARN)
 def hint(step: Step):
     """One more hint for the goal at which your last check stopped."""
-    stop_on_error(learning.hint, step, console)
+    stop_on_error(commands.hint, step, console)
 
 
 @app.command(rich_help_panel=LEARN)
 def diff(step: Step, folder: Folder = None):
     """Show how your code differs from our solution (- is yours, + is ours). Tests and texts are left out."""
-    stop_on_error(learning.diff, step, folder, console)
+    stop_on_error(commands.diff, step, folder, console)
 
 
 @app.command(rich_help_panel=LEARN)
 def status():
     """Show all steps, and how far you have come in each."""
-    stop_on_error(learning.status, console)
+    stop_on_error(commands.status, console)
 
 
 @app.command(rich_help_panel=LEARN)
@@ -186,7 +187,7 @@ def record(
     What differs in times, dates and ports only stays as it is. The pages with whole files are
     written anew as well. All chapters take some three minutes.
     """
-    stop_on_error(walking.record, chapters, console)
+    stop_on_error(recording.record, chapters, console)
 
 
 @app.command(rich_help_panel=KEEP)
@@ -202,7 +203,7 @@ def screenshots(
     This needs Chromium, Xvfb and xcompmgr, and takes some two minutes. With fewer books than two million
     a download, or an export, may be over before it can be looked at.
     """
-    from tutorial import screenshots as pictures  # which needs what only the tests have
+    from tutorial.site import screenshots as pictures  # which needs what only the tests have
 
     stop_on_error(pictures.run, only, folder, books, console)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from tutorial import UserError, ignore_local
-from tutorial.work import Work, write
+from tutorial.learn.assignments import Assignment, write
 
 LEFT_OUT = "not services and not browser and not office"  # what a learner's machine need not have
 # What the learner's shell has for other purposes. With CI a test that is left out would be one that failed.
@@ -28,7 +28,7 @@ NOT_OURS = (*COLORS, "CI", "CELERY_", "DATA_DIR", "DATABASE_URL", "DJANGO_", "EM
 class Verdict:
     """What became of a folder. `trouble` is one sentence if its tests could not be run."""
 
-    work: Work
+    assignment: Assignment
     folder: Path
     trouble: str = ""
     tests: dict = field(default_factory=dict)  # node id: (outcome, what came instead)
@@ -50,16 +50,16 @@ class Verdict:
         return [test for test, (outcome, _) in self.tests.items() if outcome == "passed"]
 
 
-def check(work, folder, limit=180):
+def check(assignment, folder, limit=180):
     """Run its tests on a copy of `folder`. Gives a Verdict, after `limit` seconds at the latest."""
-    began, verdict = time.monotonic(), Verdict(work, folder)
-    with copy_of(work, folder) as copy, tempfile.TemporaryDirectory(prefix="verdicts-") as notes:
+    began, verdict = time.monotonic(), Verdict(assignment, folder)
+    with copy_of(assignment, folder) as copy, tempfile.TemporaryDirectory(prefix="verdicts-") as notes:
         runner = Runner(copy, began + limit, Path(notes) / "verdicts.jsonl")
         try:
             verdict.trouble = runner.trouble_to_start()
             if not verdict.trouble:
-                slow = [f"--deselect={test}" for test in work.task.leaves_out if "::" in test]
-                verdict.tests, verdict.trouble = runner.run_tests([*work.tests, *slow])
+                slow = [f"--deselect={test}" for test in assignment.task.leaves_out if "::" in test]
+                verdict.tests, verdict.trouble = runner.run_tests([*assignment.tests, *slow])
         except subprocess.TimeoutExpired:
             verdict.trouble = f"It did not end within {limit} seconds. Does something wait for ever?"
             verdict.tests = runner.outcomes()
@@ -68,19 +68,19 @@ def check(work, folder, limit=180):
 
 
 @contextmanager
-def copy_of(work, folder):
+def copy_of(assignment, folder):
     """The learner's files with our tests in the place of theirs, in a folder that is deleted in the end."""
     if not (folder / "manage.py").is_file():
         raise UserError(
-            f"{folder} has no manage.py, so it is no Django project. To begin: tutorial start {work.number}"
+            f"{folder} has no manage.py, so it is no Django project. To begin: tutorial start {assignment.number}"
         )
     with tempfile.TemporaryDirectory(prefix="tutorial-check-", ignore_cleanup_errors=True) as place:
         copy = Path(place).resolve() / "project"
         try:
             copy_all(folder, copy)
-            for name in {"conftest.py", *(Path(file).parts[0] for file in work.test_files)}:
+            for name in {"conftest.py", *(Path(file).parts[0] for file in assignment.test_files)}:
                 remove(copy / name)
-            write(copy, work.test_files)
+            write(copy, assignment.test_files)
         except OSError as error:
             reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error
             raise UserError(f"{folder} cannot be read: {reason}") from None
@@ -166,7 +166,7 @@ class Runner:
 
     def run_tests(self, tests):
         """The outcome of each test, and a sentence if pytest itself did not get as far."""
-        command = ["-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", "-p", "tutorial.verdicts"]
+        command = ["-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", "-p", "tutorial.learn.outcomes_plugin"]
         # A trap is what the step itself does not survive yet. A learner's code may.
         command += ["-m", LEFT_OUT, "-k", "not test_trap_", "--continue-on-collection-errors"]
         # One more than two: many tests wait for a process, which leaves a core to others.

@@ -7,15 +7,16 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from tutorial import ROOT, UserError, all_steps, find_step, goals
-from tutorial.checks import about, added_tests, neighbours, start_project, step_files
+from tutorial import ROOT, UserError, all_steps, find_step
+from tutorial.learn import goals
+from tutorial.repo.step_changes import about, added_tests, neighbours, start_project, step_files
 
 EXERCISES = ROOT / "exercises"
 OURS = ("step.toml", "README.md")  # of a step, and not of who begins with its code
 
 
 @dataclass(frozen=True)
-class Work:
+class Assignment:
     """`starter`, `solution` and `test_files` are bytes by the names of files; `tests` is what pytest is given."""
 
     number: str
@@ -65,7 +66,7 @@ def all_exercises():
 def of_step(step):
     before = dict(neighbours())[step]
     facts, task, files = about(step), goals.read(step), step_files(step)
-    return Work(
+    return Assignment(
         number=step.name[:2],
         name=step.name,
         title=facts["title"],
@@ -87,7 +88,7 @@ def of_exercise(folder):
     (step,) = [step for step in all_steps() if step.name[:2] == folder.name[:2]]
     files, tests = step_files(step), folder_files(folder / "tests", "tests/exercise/")
     starter = without(files, OURS)
-    return Work(
+    return Assignment(
         number=folder.name[:3],
         name=folder.name,
         title=facts["title"],

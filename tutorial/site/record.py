@@ -22,8 +22,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from tutorial import ROOT, UserError, all_steps, exercises, instructors
-from tutorial.pages import whole_files
+from tutorial import ROOT, UserError, all_steps
+from tutorial.site import exercises_page, instructors_page
+from tutorial.site.whole_files import whole_files
 
 BLOCK = re.compile(r"^```bash\n(?P<typed>[^`]*)^```\n(?:\n```text\n(?P<shown>[^`]*)^```\n)?", re.MULTILINE)
 HOME = "/home/you/django-in-the-background"  # what a page shows in place of the copy
@@ -48,7 +49,7 @@ def blocks(page):
     return [(block["typed"], block["shown"]) for block in BLOCK.finditer(page)]
 
 
-def walk(page, root):
+def run_page(page, root):
     """Run the blocks of a page in a copy of the repository; gives what each printed."""
     with tempfile.TemporaryDirectory() as home, open_library() as url, ExitStack() as demos:
         reader = Reader(root, Path(home), OPEN_LIBRARY_URL=url)
@@ -90,11 +91,11 @@ def record(names, console, root=ROOT):
             continue
         text = page.read_text("utf-8")
         with fresh_copy(root) as copy:
-            recorded = rewritten(text, walk(text, copy))
+            recorded = rewritten(text, run_page(text, copy))
         page.write_text(recorded, "utf-8")
         console.print(f"{page.name}: {'as it was' if recorded == text else 'rewritten'}")
     (root / "docs" / "files").mkdir(exist_ok=True)
-    made = {"exercises.md": exercises.page(), "instructors.md": instructors.page(root)}
+    made = {"exercises.md": exercises_page.page(), "instructors.md": instructors_page.page(root)}
     for name, text in (whole_files(root) | made).items():
         (root / "docs" / name).write_text(text, "utf-8")
 

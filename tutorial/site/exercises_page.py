@@ -3,8 +3,8 @@
 import tomllib
 
 from tutorial import all_steps
-from tutorial.checks import about
-from tutorial.work import all_exercises
+from tutorial.repo.step_changes import about
+from tutorial.learn.assignments import all_exercises
 
 HEAD = """---
 search:

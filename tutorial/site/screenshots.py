@@ -19,8 +19,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tutorial import UserError, find_step
-from tutorial.browser import chromium, executable
-from tutorial.walk import free_port, running
+from tutorial.site.browser import chromium, executable
+from tutorial.site.record import free_port, running
 
 LARGEST = 60_000  # bytes of a picture
 PRESS = "() => { setTimeout(() => document.querySelector('[data-test=download]').click()) }"

@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 
 from tutorial import ROOT, UserError, all_steps
-from tutorial.checks import about, step_files
-from tutorial.work import write
+from tutorial.learn.assignments import write
+from tutorial.repo.step_changes import about, step_files
 
 AUTHOR = "Django in the background"
 EMAIL = "tutorial@example.com"  # the committer of each commit: only such branches are replaced

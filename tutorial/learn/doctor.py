@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from tutorial import UserError, browser
-from tutorial import demo as demonstration
+from tutorial import UserError
+from tutorial.site import browser
+from tutorial.learn import demo as demonstration
 
 WSL = "in WSL, as on Debian"
 TEST_SETUP = dict.fromkeys(("Debian", "macOS"), "make test-setup") | {

@@ -1,7 +1,7 @@
 """The instructors' page of the site, made of the [teach] part of each step.toml. `tutorial record` writes it."""
 
 from tutorial import ROOT, all_steps
-from tutorial.checks import about
+from tutorial.repo.step_changes import about
 
 BREAKS = {"half_day": {"04": 15}, "one_day": {"03": 15, "05": 60, "07": 15}}  # minutes, after which step
 BEGIN = 9 * 60

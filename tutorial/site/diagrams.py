@@ -32,7 +32,7 @@ def run(script, console, folder=DIAGRAMS):
         mermaid = script.read_text("utf-8")
     except OSError as error:
         raise UserError(f"{script} cannot be read: {error.strerror}. npm install mermaid brings it.") from None
-    from tutorial.browser import chromium
+    from tutorial.site.browser import chromium
 
     with chromium() as browser:
         page = browser.new_page()

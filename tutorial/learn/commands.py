@@ -12,7 +12,9 @@ from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
 
-from tutorial import ROOT, UserError, all_steps, checks, doctor, keep_out_of_solutions, work
+from tutorial import ROOT, UserError, all_steps, keep_out_of_solutions
+from tutorial.learn import assignments, doctor
+from tutorial.repo import step_changes
 
 PROGRESS = Path(os.environ.get("TUTORIAL_PROGRESS") or ROOT / ".progress.json")
 SHOWN = 3  # failed tests of a goal that are told one by one
@@ -20,7 +22,7 @@ SHOWN = 3  # failed tests of a goal that are told one by one
 
 def start(name, folder, console):
     """Put the code to begin with into `folder`."""
-    task = work.find(name)
+    task = assignments.find(name)
     folder = (folder or Path("learn") / task.name).absolute()
     keep_out_of_solutions(folder)
     make_room(folder)
@@ -107,13 +109,13 @@ def check(name, folders, as_csv, limit, console):
     """Say of one folder what it reaches and what comes next, of many a line each. Gives the exit code."""
     if not doctor.has_test_tools():
         raise UserError(f"What the tests need is not installed: {doctor.TEST_SETUP[doctor.system()]}")
-    from tutorial import checking
+    from tutorial.learn import run_tests
 
-    task = work.find(name)
+    task = assignments.find(name)
     if len(folders) < 2 and not as_csv:
         folder = folder_of(task, folders[0] if folders else None)
         with console.status(f"Checking {escape(str(folder))}, at most {limit} seconds …"):
-            verdict = checking.check(task, folder, limit)
+            verdict = run_tests.check(task, folder, limit)
         tell(verdict, console)
         return 0 if is_complete(verdict) else 1
     verdicts = []
@@ -124,9 +126,9 @@ def check(name, folders, as_csv, limit, console):
         try:
             real = folder_of(task, folder)
             folder = folder or real  # a list is easier to read with the names that were typed
-            verdict = checking.check(task, real, limit)
+            verdict = run_tests.check(task, real, limit)
         except (UserError, OSError) as error:
-            verdict = checking.Verdict(task, folder, trouble=str(error))
+            verdict = run_tests.Verdict(task, folder, trouble=str(error))
         verdicts.append(verdict)
         row = [folder, *as_row(verdict)]
         if as_csv:
@@ -145,12 +147,12 @@ def is_complete(verdict):
 
 def next_goal(verdict):
     """The number, from 0, of the first goal that is not reached; None if all are."""
-    numbers = [count for count, goal in enumerate(verdict.work.task.goals) if not verdict.reached(goal)]
+    numbers = [count for count, goal in enumerate(verdict.assignment.task.goals) if not verdict.reached(goal)]
     return numbers[0] if numbers else None
 
 
 def as_row(verdict):
-    all_goals, coming = verdict.work.task.goals, next_goal(verdict)
+    all_goals, coming = verdict.assignment.task.goals, next_goal(verdict)
     says = verdict.trouble or ("" if coming is None else all_goals[coming].says)
     reached = sum(map(verdict.reached, all_goals))
     numbers = [len(verdict.passed()), len(verdict.failed()), round(verdict.seconds)]
@@ -158,7 +160,7 @@ def as_row(verdict):
 
 
 def tell(verdict, console):
-    task, all_goals, coming = verdict.work, verdict.work.task.goals, next_goal(verdict)
+    task, all_goals, coming = verdict.assignment, verdict.assignment.task.goals, next_goal(verdict)
     number, reached = task.number, sum(map(verdict.reached, all_goals))
     console.print(f"\n[bold]{escape(task.heading)}[/bold]: {reached} of {len(all_goals)} goals reached.\n")
     if verdict.trouble:
@@ -222,7 +224,7 @@ def in_short(message):
 
 def hint(name, console):
     """The next hint for the goal at which the last check stopped."""
-    task = work.find(name)
+    task = assignments.find(name)
     known, all_goals = progress().get(task.name, {}), task.task.goals
     if known.get("reached") == len(all_goals):
         console.print(f"All goals of {task.number} are reached. Our way: tutorial diff {task.number}")
@@ -240,9 +242,9 @@ def hint(name, console):
 
 def diff(name, folder, console):
     """How the folder differs from the solution, in what is the step's own matter: not in its tests."""
-    task = work.find(name)
+    task = assignments.find(name)
     folder = folder_of(task, folder)
-    ours, theirs = task.solution, checks.step_files(folder)
+    ours, theirs = task.solution, step_changes.step_files(folder)
     differs = False
     for path in sorted(ours.keys() | theirs.keys()):
         if theirs.get(path) != ours.get(path) and is_compared(path, theirs.get(path, b"")):
@@ -284,8 +286,8 @@ def status(console):
     for column in ("step", "", "minutes", "goals", "folder"):
         right = column in ("minutes", "goals")
         table.add_column(column, justify="right" if right else "left", overflow="fold")
-    begun = [exercise for exercise in work.all_exercises() if known.get(exercise.name)]
-    for task in [*map(work.of_step, all_steps()), *map(work.of_exercise, begun)]:
+    begun = [exercise for exercise in assignments.all_exercises() if known.get(exercise.name)]
+    for task in [*map(assignments.of_step, all_steps()), *map(assignments.of_exercise, begun)]:
         facts = known.get(task.name, {})
         reached = f"{facts['reached']} of {facts['goals']}" if "reached" in facts else "begun" if facts else "–"
         table.add_row(task.number, task.title, str(task.minutes), reached, escape(str(nearby(facts.get("folder", "")))))
