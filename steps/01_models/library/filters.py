@@ -20,7 +20,6 @@ class BookFilterForm(forms.Form):
             self.add_error("published_to", "Must not be before the first date.")
 
 
-# --8<-- [start:filter]
 class BookFilter(django_filters.FilterSet):
     q = django_filters.CharFilter(label="Title or author", method="search", max_length=200)
     genre = django_filters.ChoiceFilter(label="Genre", choices=Genre, empty_label="Any")
@@ -35,6 +34,3 @@ class BookFilter(django_filters.FilterSet):
     def search(self, books, name, value):
         # On SQLite, icontains ignores the case of ASCII letters only: Ω is not ω there.
         return books.filter(Q(title__icontains=value) | Q(author__name__icontains=value))
-
-
-# --8<-- [end:filter]

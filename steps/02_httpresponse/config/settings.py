@@ -55,7 +55,6 @@ TEMPLATES = [
     },
 ]
 
-# --8<-- [start:database]
 DATABASES = {
     "default": dj_database_url.parse(os.environ.get("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
 }
@@ -67,7 +66,6 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,  # seconds that a writer waits for another writer
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# --8<-- [end:database]
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

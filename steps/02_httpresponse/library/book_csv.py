@@ -8,7 +8,6 @@ HEADER = "title,author,isbn,genre,language,published_on,pages,price"
 BOM = "\ufeff"  # three bytes at the start, from which Excel knows that the file is UTF-8
 
 
-# --8<-- [start:write]
 def write_csv(queryset, file, raw=False, bom=False):
     """Write the books to `file`, which takes text: the header, then a line for each book.
 
@@ -20,8 +19,6 @@ def write_csv(queryset, file, raw=False, bom=False):
         file.write(line)
 
 
-# --8<-- [end:write]
-# --8<-- [start:lines]
 def book_lines(queryset, raw=False):
     """A queryset of the lines of the file, by primary key, each written whole by the database.
 
@@ -60,6 +57,3 @@ class Line(Func):
 class Quoted(Func):
     template = """'"' || replace(%(expressions)s, '"', '""') || '"'"""
     output_field = CharField()
-
-
-# --8<-- [end:lines]

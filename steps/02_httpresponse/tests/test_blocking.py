@@ -18,7 +18,6 @@ def warm_up(site):
     wait_for(lambda: site.get("/books/")[0] == 200, "a page")
 
 
-# --8<-- [start:timeout]
 def test_gunicorn_ends_a_long_download_and_lets_a_short_one_pass(large_database, tmp_path):
     with gunicorn(large_database, tmp_path / "gunicorn.log", *IMPATIENT) as site:
         warm_up(site)
@@ -30,7 +29,6 @@ def test_gunicorn_ends_a_long_download_and_lets_a_short_one_pass(large_database,
         warm_up(site)  # a new worker has taken over
 
 
-# --8<-- [end:timeout]
 def test_a_longer_timeout_helps_until_the_table_has_grown(database, large_database, tmp_path):
     with gunicorn(database, tmp_path / "small.log", *IMPATIENT) as site:
         warm_up(site)
@@ -41,7 +39,6 @@ def test_a_longer_timeout_helps_until_the_table_has_grown(database, large_databa
         assert site.get(DOWNLOAD)[0] == 200  # until it has grown again
 
 
-# --8<-- [start:nginx]
 IMPATIENT_NGINX = """
 server {
     listen 127.0.0.1:{port};
@@ -60,7 +57,6 @@ def test_nginx_gives_up_and_the_view_works_on_for_nobody(large_database, tmp_pat
             wait_for(lambda: finished.search(upstream.log.read_text()), "the view to finish")
 
 
-# --8<-- [end:nginx]
 def test_the_memory_of_the_worker_grows_with_the_table(database, tmp_path):
     four_times = make_database(tmp_path / "library.sqlite3", books=80_000)
     small, large = (memory_for_download(each, tmp_path / "gunicorn.log") for each in (database, four_times))

@@ -12,7 +12,6 @@ BATCH = 2_000  # lines in a piece: each piece is one write to the visitor's conn
 BOM = "\ufeff"  # three bytes at the start, from which Excel knows that the file is UTF-8
 
 
-# --8<-- [start:chunks]
 def csv_chunks(queryset, raw=False, bom=False):
     """Yield the books as pieces of a CSV file, in bytes: some thousand lines each, the header first.
 
@@ -27,8 +26,6 @@ def csv_chunks(queryset, raw=False, bom=False):
             yield "".join(batch).encode()
 
 
-# --8<-- [end:chunks]
-# --8<-- [start:lines]
 def book_lines(queryset, raw=False):
     """A queryset of the lines of the file, by primary key, each written whole by the database.
 
@@ -67,6 +64,3 @@ class Line(Func):
 class Quoted(Func):
     template = """'"' || replace(%(expressions)s, '"', '""') || '"'"""
     output_field = CharField()
-
-
-# --8<-- [end:lines]

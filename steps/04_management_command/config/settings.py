@@ -61,7 +61,6 @@ TEMPLATES = [
     },
 ]
 
-# --8<-- [start:database]
 DATABASES = {
     "default": dj_database_url.parse(os.environ.get("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
 }
@@ -73,16 +72,13 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,  # seconds that a writer waits for another writer
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# --8<-- [end:database]
 
-# --8<-- [start:mail]
 MAILER = mailer(os.environ.get("EMAIL_URL"), DATA_DIR / "mail")
 if django.VERSION >= (6, 1):
     MAILERS = {"default": MAILER}
 else:
     globals().update(settings_before_6_1(MAILER))
 DEFAULT_FROM_EMAIL = "library@example.com"
-# --8<-- [end:mail]
 
 OPEN_LIBRARY_URL = os.environ.get("OPEN_LIBRARY_URL") or "https://openlibrary.org"
 

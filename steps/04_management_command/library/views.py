@@ -10,7 +10,6 @@ from library.models import Book
 from library.pagination import Page, capped_count
 
 
-# --8<-- [start:list]
 @require_safe
 def book_list(request):
     """A page of the books that match the filters; a bad filter is a 400 that names it."""
@@ -23,9 +22,6 @@ def book_list(request):
         "count": capped_count(book_filter.qs),
     }
     return render(request, "library/book_list.html", context)
-
-
-# --8<-- [end:list]
 
 
 @require_GET

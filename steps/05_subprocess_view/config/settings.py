@@ -68,7 +68,6 @@ TEMPLATES = [
     },
 ]
 
-# --8<-- [start:database]
 DATABASES = {
     "default": dj_database_url.parse(os.environ.get("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
 }
@@ -80,24 +79,18 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,  # seconds that a writer waits for another writer
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# --8<-- [end:database]
 
-# --8<-- [start:progress]
 # A second connection to the same database. An export writes its progress here, while it reads the
 # books over the first: SQLite refuses a write on a connection that is still reading an older state.
 DATABASES["progress"] = {**DATABASES["default"], "TEST": {"MIRROR": "default"}}
-# --8<-- [end:progress]
 
-# --8<-- [start:mail]
 MAILER = mailer(os.environ.get("EMAIL_URL"), DATA_DIR / "mail")
 if django.VERSION >= (6, 1):
     MAILERS = {"default": MAILER}
 else:
     globals().update(settings_before_6_1(MAILER))
 DEFAULT_FROM_EMAIL = "library@example.com"
-# --8<-- [end:mail]
 
-# --8<-- [start:exports]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -111,7 +104,6 @@ EXPORT_TEMP = DATA_DIR / "unfinished"  # on the same disk: a finished file is mo
 EXPORT_LOGS = DATA_DIR / "logs"
 EXPORT_MAIL_LIMIT = number("EXPORT_MAIL_LIMIT", 10_000_000)  # bytes of a whole mail, as sent
 SITE_URL = (os.environ.get("SITE_URL") or "http://127.0.0.1:8000").rstrip("/")  # for the links in mails
-# --8<-- [end:exports]
 
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "book-list"

@@ -20,7 +20,6 @@ logger = logging.getLogger(__name__)
 REPORT_EVERY = 0.5  # seconds
 
 
-# --8<-- [start:run]
 def run(export):
     """Make the file of a waiting export, and mail its owner how that ended.
 
@@ -74,8 +73,6 @@ def write(export, file):
     return rows
 
 
-# --8<-- [end:run]
-# --8<-- [start:temporary]
 @contextmanager
 def temporary_file(name):
     """A file on the disk of the storage that nobody sees; it is gone when the block ends, unless it was moved."""
@@ -95,7 +92,6 @@ class Movable(File):
         return self.name
 
 
-# --8<-- [end:temporary]
 def in_words(error):
     """What the owner of the export is told. The log has the rest."""
     if isinstance(error, KeyboardInterrupt):

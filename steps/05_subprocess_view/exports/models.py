@@ -29,7 +29,6 @@ class ExportQuerySet(models.QuerySet):
         return self.filter(owner=user)
 
 
-# --8<-- [start:model]
 class Export(models.Model):
     """Its state is never assigned: claim, finish and fail are one conditional UPDATE each."""
 
@@ -52,7 +51,6 @@ class Export(models.Model):
     ours = None  # the claim that is this process's own, whatever the row says by now
 
     objects = ExportQuerySet.as_manager()
-    # --8<-- [end:model]
 
     class Meta:
         ordering = ["-created_at"]
@@ -78,7 +76,6 @@ class Export(models.Model):
         """Nothing more will change: it has ended, and its mail is sent, or cannot be."""
         return self.finished_at and (self.mail_sent_at or self.mail_error or not self.owner.email)
 
-    # --8<-- [start:claim]
     def claim(self):
         """Waiting becomes running, for one process only; True for that one."""
         self.ours = timezone.now()  # from here on started_at says whose the running export is
@@ -89,8 +86,6 @@ class Export(models.Model):
         ours = Export.objects.using("progress").filter(self._ours(), pk=self.pk)
         ours.update(**numbers)
 
-    # --8<-- [end:claim]
-    # --8<-- [start:finish]
     def finish(self, file, rows):
         """Hand the whole file over to the storage; then, and not before, it is done. False if it was ours no more."""
         name, size = self.stored_as, file.size
@@ -107,8 +102,6 @@ class Export(models.Model):
         ended = {"state": State.FAILED, "error": error, "finished_at": timezone.now()}
         return self._end_without_file(waiting | self._ours(), **ended)
 
-    # --8<-- [end:finish]
-    # --8<-- [start:mail]
     def claim_mail(self):
         """The right to send the mail about it, given once; True for who got it."""
         return Export.objects.filter(pk=self.pk, mail_claimed_at=None).update(mail_claimed_at=timezone.now()) == 1
@@ -117,7 +110,6 @@ class Export(models.Model):
         """How that went."""
         Export.objects.filter(pk=self.pk).update(mail_sent_at=None if error else timezone.now(), mail_error=error)
 
-    # --8<-- [end:mail]
     def _end_without_file(self, states, **changes):
         name = self.stored_as
         if moved := self._move(states, **changes):
@@ -128,7 +120,6 @@ class Export(models.Model):
         with suppress(Exception):  # what stays is a file that no row names
             self.file.storage.delete(name)
 
-    # --8<-- [start:move]
     def _ours(self):
         return models.Q(state=State.RUNNING, started_at=self.ours)
 
@@ -137,7 +128,6 @@ class Export(models.Model):
         self.look()
         return moved
 
-    # --8<-- [end:move]
     def look(self):
         try:
             self.refresh_from_db()

@@ -33,7 +33,6 @@ def exports(request):
     return export_create(request) if request.method == "POST" else export_list(request)
 
 
-# --8<-- [start:create]
 def export_create(request):
     """Record what is asked for, start it, and answer at once; a bad filter is a 400 that names it."""
     names = [*BookFilter.base_filters, *CsvOptions.base_fields]
@@ -59,7 +58,6 @@ def start(export):
             export.mailed(error="No mail was sent.")
 
 
-# --8<-- [end:create]
 @login_required
 @never_cache
 def export_list(request):
@@ -67,7 +65,6 @@ def export_list(request):
     return render(request, "exports/export_list.html", {"page": pages.get_page(request.GET.get("page"))})
 
 
-# --8<-- [start:detail]
 @login_required
 @never_cache
 @require_safe
@@ -89,6 +86,3 @@ def export_download(request, pk):
     except FileNotFoundError:
         raise Http404("The file is gone.") from None
     return FileResponse(file, as_attachment=True, filename=export.name, content_type="text/csv; charset=utf-8")
-
-
-# --8<-- [end:detail]

@@ -12,7 +12,6 @@ class CursorForm(forms.Form):
     before = forms.IntegerField(required=False, min_value=0)
 
 
-# --8<-- [start:page]
 class Page:
     """The 25 rows after, or before, a primary key of a queryset that is ordered by it.
 
@@ -44,6 +43,3 @@ def capped_count(queryset):
     """How many rows there are: "1,234", or "10,000+" without counting any further."""
     count = queryset.order_by()[: COUNT_LIMIT + 1].count()
     return f"{count:,}" if count <= COUNT_LIMIT else f"{COUNT_LIMIT:,}+"
-
-
-# --8<-- [end:page]

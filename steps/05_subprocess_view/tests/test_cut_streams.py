@@ -24,7 +24,6 @@ def test_trap_a_sync_worker_is_killed_in_mid_stream(large_database, tmp_path):
         assert "WORKER TIMEOUT" in site.log.read_text()
 
 
-# --8<-- [start:cut]
 def test_trap_over_http_1_0_the_cut_file_looks_complete(large_database, last_isbn, tmp_path):
     server = shipped_nginx_conf().replace("proxy_http_version 1.1", "proxy_http_version 1.0")
     with gunicorn(large_database, tmp_path / "gunicorn.log", *IMPATIENT_SYNC) as upstream:
@@ -44,7 +43,6 @@ def test_over_http_1_1_the_cut_file_is_an_error(large_database, tmp_path):
                 response.read()
 
 
-# --8<-- [end:cut]
 def test_a_database_error_in_mid_stream_cannot_look_complete(tmp_path):
     database = make_database(tmp_path / "library.sqlite3", books=5_000)
     with gunicorn(database, tmp_path / "gunicorn.log") as site:

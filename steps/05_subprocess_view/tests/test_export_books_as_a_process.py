@@ -48,7 +48,6 @@ def whole(large_database, tmp_path_factory):
     return path, time.monotonic() - started, peak[0]
 
 
-# --8<-- [start:timeout]
 def test_the_time_out_that_kills_the_download_does_not_matter_here(large_database, last_isbn, whole, tmp_path):
     timeout = 1  # second
     with gunicorn(
@@ -61,7 +60,6 @@ def test_the_time_out_that_kills_the_download_does_not_matter_here(large_databas
     assert last_isbn in path.read_bytes()[-1_000:]
 
 
-# --8<-- [end:timeout]
 def test_the_same_bytes_as_the_streamed_download(large_database, whole, tmp_path):
     with gunicorn(large_database, tmp_path / "gunicorn.log") as site:
         assert site.get("/books/download/") == (200, whole[0].read_bytes())

@@ -64,7 +64,6 @@ def test_an_export_that_runs_is_not_taken_by_a_second_process(large_library):
         assert large_library.files() == []
 
 
-# --8<-- [start:progress]
 def test_the_progress_is_written_while_the_books_are_read_and_others_write(large_library):
     (export_id,) = large_library.new_exports()
     seen = set()
@@ -80,7 +79,6 @@ def test_the_progress_is_written_while_the_books_are_read_and_others_write(large
     assert len(between) >= 2 and {total for _, total in between} == {row["rows_total"]}
 
 
-# --8<-- [end:progress]
 def test_the_file_is_there_at_once_and_whole(large_library):
     (export_id,) = large_library.new_exports({"genre": "novel"})
     sizes, over = set(), False

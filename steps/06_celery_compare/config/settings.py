@@ -75,7 +75,6 @@ TEMPLATES = [
     },
 ]
 
-# --8<-- [start:database]
 DATABASES = {
     "default": dj_database_url.parse(os.environ.get("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
 }
@@ -87,24 +86,18 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,  # seconds that a writer waits for another writer
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# --8<-- [end:database]
 
-# --8<-- [start:progress]
 # A second connection to the same database. An export writes its progress here, while it reads the
 # books over the first: SQLite refuses a write on a connection that is still reading an older state.
 DATABASES["progress"] = {**DATABASES["default"], "TEST": {"MIRROR": "default"}}
-# --8<-- [end:progress]
 
-# --8<-- [start:mail]
 MAILER = mailer(os.environ.get("EMAIL_URL"), DATA_DIR / "mail")
 if django.VERSION >= (6, 1):
     MAILERS = {"default": MAILER}
 else:
     globals().update(settings_before_6_1(MAILER))
 DEFAULT_FROM_EMAIL = "library@example.com"
-# --8<-- [end:mail]
 
-# --8<-- [start:exports]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -115,9 +108,7 @@ EXPORT_TEMP = DATA_DIR / "unfinished"  # on the same disk: a finished file is mo
 EXPORT_LOGS = DATA_DIR / "logs"
 EXPORT_MAIL_LIMIT = number("EXPORT_MAIL_LIMIT", 10_000_000)  # bytes of a whole mail, as sent
 SITE_URL = (os.environ.get("SITE_URL") or "http://127.0.0.1:8000").rstrip("/")  # for the links in mails
-# --8<-- [end:exports]
 
-# --8<-- [start:runner]
 EXPORT_RUNNER = one_of("EXPORT_RUNNER", ["spawn", "celery"])
 EXPORT_LEASE = number(
     "EXPORT_LEASE", 60, least=1
@@ -125,9 +116,7 @@ EXPORT_LEASE = number(
 EXPORT_ATTEMPTS = 5
 EXPORT_BACKOFF = number("EXPORT_BACKOFF", 10)  # seconds before the second attempt; before each further one twice that
 EXPORT_TIME_LIMIT = number("EXPORT_TIME_LIMIT", 1500)  # seconds that a worker gives an export: RabbitMQ waits 1800
-# --8<-- [end:runner]
 
-# --8<-- [start:celery]
 CELERY_APP = "config.celery.app"
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or "filesystem://"
 CELERY_BROKER_TRANSPORT_OPTIONS = {}
@@ -146,7 +135,6 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1}  # a reader waits for it
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "exports"  # the one that a worker serves unless told otherwise
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # no worker holds back what another could begin
-# --8<-- [end:celery]
 
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "book-list"

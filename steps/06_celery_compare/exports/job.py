@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 REPORT_EVERY = 0.5  # seconds
 
 
-# --8<-- [start:run]
 def run(export, retry=False):
     """Make the file of an export, and mail its owner how that ended.
 
@@ -86,8 +85,6 @@ def write(export, file):
     return rows
 
 
-# --8<-- [end:run]
-# --8<-- [start:heartbeat]
 @contextmanager
 def heartbeat(export):
     """Show that this process lives, also while the database counts or the storage takes a large file."""
@@ -111,8 +108,6 @@ def heartbeat(export):
         thread.join()
 
 
-# --8<-- [end:heartbeat]
-# --8<-- [start:temporary]
 @contextmanager
 def temporary_file(name):
     """A file on the disk of the storage that nobody sees; it is gone when the block ends, unless it was moved."""
@@ -132,7 +127,6 @@ class Movable(File):
         return self.name
 
 
-# --8<-- [end:temporary]
 def in_words(error):
     """What the owner of the export is told. The log has the rest."""
     if isinstance(error, KeyboardInterrupt):

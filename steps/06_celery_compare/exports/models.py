@@ -31,7 +31,6 @@ class ExportQuerySet(models.QuerySet):
         return self.filter(owner=user)
 
 
-# --8<-- [start:model]
 class Export(models.Model):
     """Its state is never assigned: claim, finish and fail are one conditional UPDATE each."""
 
@@ -56,7 +55,6 @@ class Export(models.Model):
     ours = None  # the claim that is this process's own, whatever the row says by now
 
     objects = ExportQuerySet.as_manager()
-    # --8<-- [end:model]
 
     class Meta:
         ordering = ["-created_at"]
@@ -88,7 +86,6 @@ class Export(models.Model):
         seconds = (self.heartbeat_at - timezone.now()).total_seconds() + settings.EXPORT_LEASE
         return min(max(seconds, 1), settings.EXPORT_LEASE)
 
-    # --8<-- [start:claim]
     def claim(self):
         """Make it ours: one that waits, or one whose process gave no sign of life for EXPORT_LEASE seconds.
 
@@ -111,8 +108,6 @@ class Export(models.Model):
         ours = Export.objects.using("progress").filter(self._ours(), pk=self.pk)
         ours.update(heartbeat_at=Now(), **numbers)
 
-    # --8<-- [end:claim]
-    # --8<-- [start:finish]
     def release(self):
         """Back to waiting: the next attempt may go better. False if it was ours no more."""
         return self._end_without_file(self._ours(), state=State.WAITING)
@@ -133,8 +128,6 @@ class Export(models.Model):
         ended = {"state": State.FAILED, "error": error, "finished_at": timezone.now()}
         return self._end_without_file(waiting | self._ours(), **ended)
 
-    # --8<-- [end:finish]
-    # --8<-- [start:mail]
     def claim_mail(self):
         """The right to send the mail about it, given once; True for who got it."""
         return Export.objects.filter(pk=self.pk, mail_claimed_at=None).update(mail_claimed_at=timezone.now()) == 1
@@ -147,7 +140,6 @@ class Export(models.Model):
         """How that went."""
         Export.objects.filter(pk=self.pk).update(mail_sent_at=None if error else timezone.now(), mail_error=error)
 
-    # --8<-- [end:mail]
     def _end_without_file(self, states, **changes):
         name = self.stored_as
         if moved := self._move(states, **changes):
@@ -158,7 +150,6 @@ class Export(models.Model):
         with suppress(Exception):  # what stays is a file that no row names
             self.file.storage.delete(name)
 
-    # --8<-- [start:move]
     def _ours(self):
         return models.Q(state=State.RUNNING, attempt=self.ours)
 
@@ -167,7 +158,6 @@ class Export(models.Model):
         self.look()
         return moved
 
-    # --8<-- [end:move]
     def look(self):
         try:
             self.refresh_from_db()

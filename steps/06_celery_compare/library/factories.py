@@ -8,7 +8,6 @@ from stdnum import ean
 
 from library.models import Author, Book, Genre, Language
 
-# --8<-- [start:awkward]
 # Title and author of the books that break a naive CSV. Every seeded library has them,
 # and has them at no price: 0.00 must not read as empty.
 AWKWARD = [
@@ -29,7 +28,6 @@ AWKWARD = [
     ("Long " * 39 + "Title", "Hubert " * 20 + "Wolfe"),
     ("  Spaces around  ", "O’Curly ‘Quote’"),
 ]
-# --8<-- [end:awkward]
 
 # fmt: off
 ADJECTIVES = [
@@ -62,7 +60,6 @@ def fake_isbn(number):
     return digits + ean.calc_check_digit(digits)
 
 
-# --8<-- [start:factories]
 class AuthorFactory(factory.django.DjangoModelFactory):
     name = factory.Faker("name")
 
@@ -90,6 +87,3 @@ def awkward_books():
         BookFactory.build(title=title, author=AuthorFactory.build(name=name), price=Decimal("0.00"))
         for title, name in AWKWARD
     ]
-
-
-# --8<-- [end:factories]

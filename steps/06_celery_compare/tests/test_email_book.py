@@ -34,7 +34,6 @@ def library(body, status=200, asked=None):
     return http(answer)
 
 
-# --8<-- [start:mail]
 def test_the_mail_says_what_open_library_says():
     asked = []
     with library(KNOWN, asked=asked) as url, smtp() as (mail_server, mails):
@@ -51,7 +50,6 @@ def test_the_mail_says_what_open_library_says():
     ]
 
 
-# --8<-- [end:mail]
 @pytest.mark.parametrize(
     "isbn, address, body, status, said",
     [

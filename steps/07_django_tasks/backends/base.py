@@ -13,7 +13,6 @@ from backends.compat import BaseTaskBackend, TaskResult, TaskResultStatus, task_
 logger = logging.getLogger(__name__)
 
 
-# --8<-- [start:base]
 class StartsOnCommit(BaseTaskBackend):
     """A backend whose `start(result)` hands a task on to something that does not see an open transaction."""
 
@@ -50,6 +49,3 @@ class StartsOnCommit(BaseTaskBackend):
             task_finished.send(type(self), task_result=failed)
         else:
             task_enqueued.send(type(self), task_result=result)
-
-
-# --8<-- [end:base]

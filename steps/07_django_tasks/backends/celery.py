@@ -8,7 +8,6 @@ from backends.base import StartsOnCommit
 from backends.compat import InvalidTask, Task
 
 
-# --8<-- [start:celery]
 class CeleryBackend(StartsOnCommit):
     """Option: APP, the path of Celery's app, which must include this module."""
 
@@ -36,6 +35,3 @@ def run(path, args, kwargs):
     if not isinstance(task, Task):  # else whoever reaches the broker could have anything called
         raise InvalidTask(f"{path} is no task.")
     task.call(*args, **kwargs)
-
-
-# --8<-- [end:celery]

@@ -12,7 +12,6 @@ from backends.base import StartsOnCommit
 from backends.compat import InvalidTask
 
 
-# --8<-- [start:spawn]
 class SpawnBackend(StartsOnCommit):
     """Starts `manage.py NAME ARGUMENT…`: the command that has the task's name, with the task's arguments.
 
@@ -46,6 +45,3 @@ class SpawnBackend(StartsOnCommit):
             yield checks.Error(f"The option MANAGE of the task backend {self.alias!r} must be the path of manage.py.")
         if "LOGS" not in self.options:
             yield checks.Error(f"The task backend {self.alias!r} needs the option LOGS, a folder.")
-
-
-# --8<-- [end:spawn]

@@ -78,7 +78,6 @@ TEMPLATES = [
     },
 ]
 
-# --8<-- [start:database]
 DATABASES = {
     "default": dj_database_url.parse(os.environ.get("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
 }
@@ -90,24 +89,18 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,  # seconds that a writer waits for another writer
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# --8<-- [end:database]
 
-# --8<-- [start:progress]
 # A second connection to the same database. An export writes its progress here, while it reads the
 # books over the first: SQLite refuses a write on a connection that is still reading an older state.
 DATABASES["progress"] = {**DATABASES["default"], "TEST": {"MIRROR": "default"}}
-# --8<-- [end:progress]
 
-# --8<-- [start:mail]
 MAILER = mailer(os.environ.get("EMAIL_URL"), DATA_DIR / "mail")
 if django.VERSION >= (6, 1):
     MAILERS = {"default": MAILER}
 else:
     globals().update(settings_before_6_1(MAILER))
 DEFAULT_FROM_EMAIL = "library@example.com"
-# --8<-- [end:mail]
 
-# --8<-- [start:exports]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -118,9 +111,7 @@ EXPORT_TEMP = DATA_DIR / "unfinished"  # on the same disk: a finished file is mo
 EXPORT_LOGS = DATA_DIR / "logs"
 EXPORT_MAIL_LIMIT = number("EXPORT_MAIL_LIMIT", 10_000_000)  # bytes of a whole mail, as sent
 SITE_URL = (os.environ.get("SITE_URL") or "http://127.0.0.1:8000").rstrip("/")  # for the links in mails
-# --8<-- [end:exports]
 
-# --8<-- [start:runner]
 EXPORT_RUNNER = one_of("EXPORT_RUNNER", ["database", "spawn", "celery"])  # one of TASKS
 EXPORT_LEASE = number(
     "EXPORT_LEASE", 60, least=1
@@ -128,9 +119,7 @@ EXPORT_LEASE = number(
 EXPORT_ATTEMPTS = 5
 EXPORT_BACKOFF = number("EXPORT_BACKOFF", 10)  # seconds before the second attempt; before each further one twice that
 EXPORT_TIME_LIMIT = number("EXPORT_TIME_LIMIT", 1500)  # seconds that a worker gives an export: RabbitMQ waits 1800
-# --8<-- [end:runner]
 
-# --8<-- [start:tasks]
 TASKS = {
     "database": {"BACKEND": "django_tasks_db.DatabaseBackend"},
     "spawn": {
@@ -139,9 +128,7 @@ TASKS = {
     },
     "celery": {"BACKEND": "backends.celery.CeleryBackend", "OPTIONS": {"APP": "config.celery.app"}},
 }
-# --8<-- [end:tasks]
 
-# --8<-- [start:celery]
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or "filesystem://"
 CELERY_BROKER_TRANSPORT_OPTIONS = {}
 if CELERY_BROKER_URL.startswith("filesystem"):  # one folder for both directions, and one for its own notes
@@ -161,7 +148,6 @@ CELERY_TASK_DEFAULT_QUEUE = "default"  # as Django calls it
 CELERY_TASK_SOFT_TIME_LIMIT = EXPORT_TIME_LIMIT
 CELERY_TASK_TIME_LIMIT = EXPORT_TIME_LIMIT + 60
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # no worker holds back what another could begin
-# --8<-- [end:celery]
 
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "book-list"

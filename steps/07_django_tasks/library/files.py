@@ -13,7 +13,6 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 
-# --8<-- [start:whole]
 @contextmanager
 def whole_file(path, force=False):
     """A new file at `path`, open for bytes, that is there when the block ends well, and not before.
@@ -37,7 +36,6 @@ def whole_file(path, force=False):
         part.unlink(missing_ok=True)
 
 
-# --8<-- [end:whole]
 def refuse_existing(path, force):
     if os.path.lexists(path) and not path.is_file():
         raise OSError(errno.EINVAL, "It is no file, and stays as it is", str(path))
@@ -86,7 +84,6 @@ def drop(stream):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-# --8<-- [start:compressed]
 @contextmanager
 def compressed(file, how, name):
     """`file` for what is to be compressed on its way there. `name` is what unpacking will give."""
@@ -103,8 +100,6 @@ def compressed(file, how, name):
         yield file
 
 
-# --8<-- [end:compressed]
-# --8<-- [start:stops]
 @contextmanager
 def stops_like_ctrl_c():
     """Within it SIGTERM, and SIGHUP of a closed terminal, raise KeyboardInterrupt, as Ctrl-C does.
@@ -120,6 +115,3 @@ def stops_like_ctrl_c():
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
-
-
-# --8<-- [end:stops]

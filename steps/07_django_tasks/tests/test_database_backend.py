@@ -38,7 +38,6 @@ def test_it_is_the_default(library):
         assert tasks(library) == ["READY"]
 
 
-# --8<-- [start:rollback]
 def test_the_task_is_committed_with_the_export_or_not_at_all(library):
     refuse = "BEFORE INSERT ON django_tasks_database_dbtaskresult BEGIN SELECT RAISE(ABORT, 'no more tasks'); END"
     with with_database(library).site() as site, library.reader(site) as reader:
@@ -50,7 +49,6 @@ def test_the_task_is_committed_with_the_export_or_not_at_all(library):
         assert library.change("SELECT count(*) FROM exports_export") == [(1,)] and tasks(library) == ["READY"]
 
 
-# --8<-- [end:rollback]
 @pytest.mark.parametrize("where", ["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.services)])
 def test_the_site_answers_and_two_workers_make_a_hundred_exports_each_once(where, library, tmp_path, django_db_blocker):
     """Asked at once, each of other books: a hundred right files."""
@@ -93,7 +91,6 @@ def a_hundred_exports(library, query):
     assert len(library.files()) == 100
 
 
-# --8<-- [start:killed]
 def test_trap_after_kill_9_of_its_worker_a_task_is_running_for_ever(large_library):
     with with_database(large_library).site() as site, large_library.reader(site) as reader:
         with db_worker(large_library) as killed:
@@ -108,8 +105,6 @@ def test_trap_after_kill_9_of_its_worker_a_task_is_running_for_ever(large_librar
             assert reader.state(export_id) == "running"
 
 
-# --8<-- [end:killed]
-# --8<-- [start:stopped]
 @pytest.mark.parametrize("times, state, task", [(1, "done", "SUCCESSFUL"), (2, "failed", "FAILED")])
 def test_a_worker_that_is_told_once_finishes_its_export_and_told_twice_fails_it(large_library, times, state, task):
     with smtp() as (large_library.mail_server, mails), with_database(large_library).site() as site:
@@ -128,7 +123,6 @@ def test_a_worker_that_is_told_once_finishes_its_export_and_told_twice_fails_it(
     assert len(large_library.files()) == (state == "done")
 
 
-# --8<-- [end:stopped]
 def test_a_storage_that_refuses_is_tried_again_by_a_later_task(library):
     data = library.folder / "data"
     data.mkdir()
@@ -143,7 +137,6 @@ def test_a_storage_that_refuses_is_tried_again_by_a_later_task(library):
         assert reader.wait_for_end(reader.export(genre="novel")) == "done"
 
 
-# --8<-- [start:immediate]
 @pytest.mark.services
 def test_trap_without_tasks_in_the_settings_the_view_does_all_the_work(tmp_path, django_db_blocker):
     """Django then has a backend that runs the task at once, in the request."""
@@ -162,6 +155,3 @@ def test_trap_without_tasks_in_the_settings_sqlite_locks_the_export_out(library)
     with with_database(library).site(settings="tests.settings_no_tasks") as site, library.reader(site) as reader:
         assert reader.post("/exports/").status_code == 500
         assert "database is locked" in site.log.read_text()
-
-
-# --8<-- [end:immediate]

@@ -91,7 +91,6 @@ def test_with_its_owner_an_export_is_deleted_and_its_file_too(library):
         assert library.files() == []
 
 
-# --8<-- [start:answer]
 def test_the_view_answers_as_fast_for_a_million_books_as_for_a_hundred(large_database, tmp_path):
     """In turns, and the fastest of each: the machine may have been busy with something else at any of the others."""
     small_database = make_database(tmp_path / "hundred.sqlite3", books=100)
@@ -114,7 +113,6 @@ def answer_time(reader, library):
         return time.monotonic() - started
 
 
-# --8<-- [end:answer]
 def test_the_first_row_is_written_within_three_times_a_bare_commands_own_time(large_library):
     """From the start of the process to the first bytes of the file: the best of ten at the most, in turns."""
     bare, first = [], []
@@ -134,7 +132,6 @@ def test_the_first_row_is_written_within_three_times_a_bare_commands_own_time(la
     assert min(first) / min(bare) < 3, (bare, first)
 
 
-# --8<-- [start:locked]
 def test_twenty_exports_and_twenty_readers_never_meet_a_locked_database(library):
     with library.site("--threads=20") as site, library.reader(site) as reader, ThreadPoolExecutor(20) as pool:
         exports = [reader.export(q=str(number)) for number in range(20)]
@@ -150,6 +147,3 @@ def test_twenty_exports_and_twenty_readers_never_meet_a_locked_database(library)
     logs = [site.log, *(library.folder / "data" / "logs").iterdir()]
     assert len(logs) == 21
     assert [log.name for log in logs if "locked" in log.read_text()] == []
-
-
-# --8<-- [end:locked]

@@ -25,7 +25,6 @@ def begin(library, export_id, process):
     wait_for(begun, "the first books")
 
 
-# --8<-- [start:taken]
 def test_a_dead_ones_export_is_taken_over_when_its_lease_is_over_and_not_before(large_library):
     (export_id,) = large_library.new_exports()
     with large_library.run_export(export_id) as process:
@@ -40,7 +39,6 @@ def test_a_dead_ones_export_is_taken_over_when_its_lease_is_over_and_not_before(
     assert [file.name for file in large_library.files()] == [row["file"]]
 
 
-# --8<-- [end:taken]
 def test_of_many_that_want_a_dead_ones_export_one_gets_it(library):
     (export_id,) = library.new_exports()
     library.change("UPDATE exports_export SET state = 'running', attempt = 1, heartbeat_at = '2026-01-01 12:00:00'")
@@ -52,7 +50,6 @@ def test_of_many_that_want_a_dead_ones_export_one_gets_it(library):
     assert len(library.files()) == 1
 
 
-# --8<-- [start:back]
 def test_one_that_was_thought_dead_and_comes_back_changes_nothing(large_library):
     with smtp() as (large_library.mail_server, mails):
         (export_id,) = large_library.new_exports()
@@ -78,7 +75,6 @@ def test_one_that_was_thought_dead_and_comes_back_changes_nothing(large_library)
     assert len(mails) == 1
 
 
-# --8<-- [end:back]
 def test_an_export_that_was_done_but_not_mailed_is_mailed_by_the_next_delivery(library):
     with smtp() as (library.mail_server, mails):
         (export_id,) = library.new_exports({"genre": "novel"})

@@ -66,7 +66,6 @@ def rows(services):
         yield connection
 
 
-# --8<-- [start:killed]
 def test_a_machine_that_is_lost_in_mid_export_costs_neither_the_export_nor_a_second_mail(machines, services, rows):
     web, *others = machines
     with site(web) as address, web.reader(address) as reader:
@@ -91,8 +90,6 @@ def test_a_machine_that_is_lost_in_mid_export_costs_neither_the_export_nor_a_sec
     assert not any((machine.folder / "data" / "exports").exists() for machine in machines)
 
 
-# --8<-- [end:killed]
-# --8<-- [start:retired]
 def test_a_machine_that_is_retired_finishes_its_export_and_loses_none(machines, rows):
     web, *others = machines
     with site(web) as address, web.reader(address) as reader:
@@ -106,6 +103,3 @@ def test_a_machine_that_is_retired_finishes_its_export_and_loses_none(machines, 
         with machine(others[1]):
             assert reader.wait_for_end(second) == "done"
     assert (attempts(rows, first), attempts(rows, second)) == (1, 1)
-
-
-# --8<-- [end:retired]

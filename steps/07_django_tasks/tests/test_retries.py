@@ -44,7 +44,6 @@ def test_a_storage_that_goes_on_refusing_is_given_up_after_five_attempts_and_a_b
     assert celery.said("] received") == 6
 
 
-# --8<-- [start:away]
 @pytest.mark.services
 def test_a_database_that_is_away_in_mid_export_costs_an_attempt_and_not_the_export(tmp_path, django_db_blocker):
     import psycopg
@@ -71,7 +70,6 @@ def test_a_database_that_is_away_in_mid_export_costs_an_attempt_and_not_the_expo
             assert connection.execute("SELECT attempt FROM exports_export").fetchall() == [(2,)]
 
 
-# --8<-- [end:away]
 def test_a_mail_server_that_is_away_is_asked_again_and_the_mail_goes_once(library):
     port = free_port()
     library.mail_server = f"smtp://127.0.0.1:{port}"

@@ -81,7 +81,6 @@ TEMPLATES = [
     },
 ]
 
-# --8<-- [start:database]
 DATABASES = {
     "default": dj_database_url.parse(os.environ.get("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
 }
@@ -93,15 +92,11 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,  # seconds that a writer waits for another writer
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# --8<-- [end:database]
 
-# --8<-- [start:progress]
 # A second connection to the same database. An export writes its progress here, while it reads the
 # books over the first: SQLite refuses a write on a connection that is still reading an older state.
 DATABASES["progress"] = {**DATABASES["default"], "TEST": {"MIRROR": "default"}}
-# --8<-- [end:progress]
 
-# --8<-- [start:snapshot]
 # A third one, on which an export reads the books. Its transactions see one state of the database from their
 # first query on, whatever others write meanwhile; and on SQLite they do not keep the others from writing.
 SNAPSHOT = {"transaction_mode": "DEFERRED"}
@@ -111,18 +106,14 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     SNAPSHOT = {"isolation_level": IsolationLevel.REPEATABLE_READ}
 OPTIONS = DATABASES["default"].get("OPTIONS", {})
 DATABASES["snapshot"] = {**DATABASES["progress"], "OPTIONS": {**OPTIONS, **SNAPSHOT}}
-# --8<-- [end:snapshot]
 
-# --8<-- [start:mail]
 MAILER = mailer(os.environ.get("EMAIL_URL"), DATA_DIR / "mail")
 if django.VERSION >= (6, 1):
     MAILERS = {"default": MAILER}
 else:
     globals().update(settings_before_6_1(MAILER))
 DEFAULT_FROM_EMAIL = "library@example.com"
-# --8<-- [end:mail]
 
-# --8<-- [start:exports]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -133,9 +124,7 @@ EXPORT_TEMP = DATA_DIR / "unfinished"  # on the same disk: a finished file is mo
 EXPORT_LOGS = DATA_DIR / "logs"
 EXPORT_MAIL_LIMIT = number("EXPORT_MAIL_LIMIT", 10_000_000)  # bytes of a whole mail, as sent
 SITE_URL = (os.environ.get("SITE_URL") or "http://127.0.0.1:8000").rstrip("/")  # for the links in mails
-# --8<-- [end:exports]
 
-# --8<-- [start:runner]
 EXPORT_RUNNER = one_of("EXPORT_RUNNER", ["database", "spawn", "celery"])  # one of TASKS
 EXPORT_LEASE = number(
     "EXPORT_LEASE", 60, least=1
@@ -143,9 +132,7 @@ EXPORT_LEASE = number(
 EXPORT_ATTEMPTS = 5
 EXPORT_BACKOFF = number("EXPORT_BACKOFF", 10)  # seconds before the second attempt; before each further one twice that
 EXPORT_TIME_LIMIT = number("EXPORT_TIME_LIMIT", 1500)  # seconds that a worker gives an export: RabbitMQ waits 1800
-# --8<-- [end:runner]
 
-# --8<-- [start:limits]
 EXPORT_KEEP = number("EXPORT_KEEP", 7, least=1)  # days
 EXPORT_QUOTA = number("EXPORT_QUOTA", 100, least=1)  # exports of one owner, at work or kept
 EXPORT_QUOTA_BYTES = number("EXPORT_QUOTA_BYTES", 1_000_000_000, least=1)
@@ -154,9 +141,7 @@ EXPORT_MAX_RUNNING = number("EXPORT_MAX_RUNNING", 4, least=1)  # each spawned on
 EXPORT_START = number("EXPORT_START", 60 if EXPORT_RUNNER == "spawn" else 86_400, least=1)
 # Seconds, besides the lease, for a broker to give a dead one's export to somebody else. Only Celery's do that.
 EXPORT_REDELIVERY = EXPORT_START if EXPORT_RUNNER == "celery" else 0
-# --8<-- [end:limits]
 
-# --8<-- [start:tasks]
 TASKS = {
     "database": {"BACKEND": "django_tasks_db.DatabaseBackend"},
     "spawn": {
@@ -165,9 +150,7 @@ TASKS = {
     },
     "celery": {"BACKEND": "backends.celery.CeleryBackend", "OPTIONS": {"APP": "config.celery.app"}},
 }
-# --8<-- [end:tasks]
 
-# --8<-- [start:celery]
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or "filesystem://"
 CELERY_BROKER_TRANSPORT_OPTIONS = {}
 if CELERY_BROKER_URL.startswith("filesystem"):  # one folder for both directions, and one for its own notes
@@ -189,7 +172,6 @@ CELERY_TASK_DEFAULT_QUEUE = "default"  # as Django calls it
 CELERY_TASK_SOFT_TIME_LIMIT = EXPORT_TIME_LIMIT
 CELERY_TASK_TIME_LIMIT = EXPORT_TIME_LIMIT + 60
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # no worker holds back what another could begin
-# --8<-- [end:celery]
 
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "book-list"

@@ -4,7 +4,6 @@ from django.conf import settings
 from django.core.checks import Error, register
 
 
-# --8<-- [start:check]
 @register
 def has_a_runner(app_configs, **kwargs):
     """Without TASKS Django has one backend, which would make each export inside of the request."""
@@ -13,6 +12,3 @@ def has_a_runner(app_configs, **kwargs):
         return []
     hint = "Name a backend that runs tasks elsewhere, as config/settings.py of step 08 does."
     return [Error(f"TASKS has no backend {settings.EXPORT_RUNNER!r} for exports.", hint=hint, id="exports.E001")]
-
-
-# --8<-- [end:check]

@@ -17,7 +17,6 @@ logger = logging.getLogger(__name__)
 ROOM_FOR_TEXT = 4_000  # bytes of a mail that are not its attachment, generously
 
 
-# --8<-- [start:deliver]
 def deliver(export, retry=False):
     """Mail the owner how the export ended, once. A mail that cannot go leaves the export as it is.
 
@@ -57,8 +56,6 @@ def message(export):
     )
 
 
-# --8<-- [end:deliver]
-# --8<-- [start:attachment]
 def attachment(export):
     """Name, bytes and type of what fits into a mail of EXPORT_MAIL_LIMIT bytes: the file, its zip, or None.
 
@@ -81,6 +78,3 @@ def zipped(export, room):
             if packed.tell() > room:
                 return None
     return packed.getvalue() if packed.tell() <= room else None
-
-
-# --8<-- [end:attachment]

@@ -10,7 +10,6 @@ from exports.models import Export, State
 LOCK = 0x6578706F7274  # any number, the same for all who ask
 
 
-# --8<-- [start:limits]
 class Refused(Exception):
     """Says why, in a sentence for its reader, and after how many seconds to ask again."""
 
@@ -50,6 +49,3 @@ def one_at_a_time():
     if connection.vendor == "postgresql":  # SQLite's transactions are one at a time already: BEGIN IMMEDIATE
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-
-
-# --8<-- [end:limits]

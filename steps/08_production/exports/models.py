@@ -54,7 +54,6 @@ class ExportQuerySet(models.QuerySet):
         just_now = timezone.now() - timedelta(seconds=settings.EXPORT_LEASE)
         return self.filter(models.Q(state__in=ACTIVE) | models.Q(state=State.CANCELLED, finished_at__gt=just_now))
 
-    # --8<-- [start:dead]
     def dead(self):
         """Those that nobody will bring to an end: their process died, and no broker will send another one."""
         never_begun = models.Q(state=State.WAITING) & silent_for(settings.EXPORT_START)
@@ -70,7 +69,6 @@ class ExportQuerySet(models.QuerySet):
         # Most of the time there are none, and to look is cheap: SQLite has one writer at a time.
         return dead.update(state=State.FAILED, error=error, finished_at=timezone.now()) if dead.exists() else 0
 
-    # --8<-- [end:dead]
     def outdated(self):
         """Those whose file has been kept for long enough."""
         return self.filter(state=State.DONE, expires_at__lt=timezone.now())
@@ -86,7 +84,6 @@ class ExportQuerySet(models.QuerySet):
         return self.filter(mail_claimed_at__lt=timezone.now() - MAIL_TAKES, mail_sent_at=None, mail_error="")
 
 
-# --8<-- [start:model]
 class Export(models.Model):
     """Its state is never assigned: each move is one conditional UPDATE."""
 
@@ -115,19 +112,16 @@ class Export(models.Model):
     ours = None  # the claim that is this process's own, whatever the row says by now
 
     objects = ExportQuerySet.as_manager()
-    # --8<-- [end:model]
 
     class Meta:
         ordering = ["-created_at"]
         indexes = [models.Index(fields=["owner", "-created_at"], name="export_of_owner")]
-        # --8<-- [start:once]
         constraints = [
             # A double click, or two windows: who asks for the same books again gets the export that is at work.
             models.UniqueConstraint(
                 fields=["owner", "filters"], condition=models.Q(state__in=ACTIVE), name="active_once"
             ),
         ]
-        # --8<-- [end:once]
 
     def __str__(self):
         return f"{self.name} ({self.get_state_display()})"
@@ -160,7 +154,6 @@ class Export(models.Model):
         seconds = (self.heartbeat_at - timezone.now()).total_seconds() + settings.EXPORT_LEASE
         return min(max(seconds, 1), settings.EXPORT_LEASE)
 
-    # --8<-- [start:claim]
     def claim(self):
         """Make it ours: one that waits, or one whose process gave no sign of life for EXPORT_LEASE seconds.
 
@@ -187,8 +180,6 @@ class Export(models.Model):
         if not ours.update(heartbeat_at=Now(), **numbers):
             raise NotOurs
 
-    # --8<-- [end:claim]
-    # --8<-- [start:finish]
     def release(self):
         """Back to waiting: the next attempt may go better. False if it was ours no more."""
         return self._end_without_file(self._ours(), state=State.WAITING, heartbeat_at=Now())
@@ -213,21 +204,17 @@ class Export(models.Model):
         ended = {"state": State.FAILED, "error": error, "finished_at": timezone.now()}
         return self._end_without_file(models.Q(state=State.WAITING) | self._ours(), **ended)
 
-    # --8<-- [end:finish]
-    # --8<-- [start:cancel]
     def cancel(self):
         """End it, whoever is at work on it: that process learns it from its next report. False if it has ended."""
         ended = {"state": State.CANCELLED, "finished_at": timezone.now()}
         return self._end_without_file(models.Q(state__in=ACTIVE), **ended)
 
-    # --8<-- [end:cancel]
     def expire(self):
         """Its file goes. What was asked for, and how it ended, remains to be read."""
         name = self.file.name
         if self._move(models.Q(state=State.DONE), state=State.EXPIRED, file=""):
             self._remove(name)
 
-    # --8<-- [start:mail]
     def claim_mail(self):
         """The right to send the mail about it, given once; True for who got it."""
         return Export.objects.filter(pk=self.pk, mail_claimed_at=None).update(mail_claimed_at=timezone.now()) == 1
@@ -247,7 +234,6 @@ class Export(models.Model):
         once_more = {"mails_again": models.F("mails_again") + 1}
         return self._move(ended & told, mail_claimed_at=None, mail_sent_at=None, mail_error="", **once_more)
 
-    # --8<-- [end:mail]
     def _end_without_file(self, states, **changes):
         name = self.stored_as
         if moved := self._move(states, **changes):
@@ -258,7 +244,6 @@ class Export(models.Model):
         with suppress(Exception):  # what stays is a file that no row names; prune_exports finds it
             self.file.storage.delete(name)
 
-    # --8<-- [start:move]
     def _ours(self):
         return models.Q(state=State.RUNNING, attempt=self.ours)
 
@@ -267,7 +252,6 @@ class Export(models.Model):
         self.look()
         return moved
 
-    # --8<-- [end:move]
     def look(self):
         """What the row says by now."""
         try:

@@ -10,7 +10,6 @@ CONNECTION_LOST = (OperationalError, InterfaceError)
 S3 = ("boto3", "botocore", "s3transfer")  # whose errors are no OSErrors
 
 
-# --8<-- [start:retry]
 class Again(Exception):
     """Asks the runner to come again in so many seconds."""
 
@@ -36,6 +35,3 @@ def surely_not_sent(error):
         return 400 <= error.smtp_code < 500  # "try again later" (RFC 5321, 4.2.1)
     unreachable = isinstance(error, OSError) and error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH)
     return unreachable or isinstance(error, (ConnectionRefusedError, socket.gaierror))
-
-
-# --8<-- [end:retry]

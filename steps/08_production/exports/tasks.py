@@ -18,7 +18,6 @@ logger = logging.getLogger(__name__)
 LONGEST_WAIT = 300  # seconds; a broker takes what a worker holds back for too long for lost, and delivers it again
 
 
-# --8<-- [start:task]
 @task(backend=settings.EXPORT_RUNNER)
 def run_export(export_id):
     """Run the job. It may be delivered twice, and then runs once: see Export.claim()."""
@@ -40,8 +39,6 @@ def run_export(export_id):
         run_export.using(run_after=later).enqueue(export_id)
 
 
-# --8<-- [end:task]
-# --8<-- [start:finished]
 @receiver(task_finished)
 def tell_owner(task_result, **kwargs):
     """A task that its backend could not start: an export that waits for it has failed, and its owner reads so."""
@@ -50,6 +47,3 @@ def tell_owner(task_result, **kwargs):
     export = Export.objects.filter(pk=task_result.args[0]).first()
     if export and export.fail("The export could not be started. Please try again later."):
         export.mailed(error="No mail was sent.")
-
-
-# --8<-- [end:finished]

@@ -51,7 +51,6 @@ def exports(request):
     return export_create(request) if request.method == "POST" else export_list(request)
 
 
-# --8<-- [start:create]
 def export_create(request):
     """Record what is asked for, start it, and answer at once; a bad filter is a 400 that names it."""
     names = [*BookFilter.base_filters, *CsvOptions.base_fields]
@@ -84,7 +83,6 @@ def refusal(request, refused):
     return page
 
 
-# --8<-- [end:create]
 @login_required
 @never_cache
 def export_list(request):
@@ -94,7 +92,6 @@ def export_list(request):
     return render(request, "exports/export_list.html", {"page": pages.get_page(request.GET.get("page"))})
 
 
-# --8<-- [start:detail]
 @login_required
 @never_cache
 @require_safe
@@ -120,7 +117,6 @@ def export_download(request, pk):
     return FileResponse(file, as_attachment=True, filename=export.name, content_type="text/csv; charset=utf-8")
 
 
-# --8<-- [end:detail]
 def button(view):
     """A view behind a button on the export's page: `view(request, export)`, for the owner only."""
 

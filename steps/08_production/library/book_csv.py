@@ -18,7 +18,6 @@ def csv_name(day=None):
     return f"books-{day or timezone.localdate()}.csv"
 
 
-# --8<-- [start:chunks]
 def csv_chunks(queryset, raw=False, bom=False):
     """Yield the books as pieces of a CSV file, in bytes: some thousand lines each, the header first.
 
@@ -57,8 +56,6 @@ def counted_chunks(queryset, raw, bom):
             header = []
 
 
-# --8<-- [end:chunks]
-# --8<-- [start:lines]
 def book_lines(queryset, raw=False):
     """A queryset of the lines of the file, by primary key, each written whole by the database.
 
@@ -97,6 +94,3 @@ class Line(Func):
 class Quoted(Func):
     template = """'"' || replace(%(expressions)s, '"', '""') || '"'"""
     output_field = CharField()
-
-
-# --8<-- [end:lines]

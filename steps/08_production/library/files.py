@@ -15,7 +15,6 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 
-# --8<-- [start:whole]
 @contextmanager
 def whole_file(path, force=False):
     """A new file at `path`, open for bytes, that is there when the block ends well, and not before.
@@ -39,7 +38,6 @@ def whole_file(path, force=False):
         part.unlink(missing_ok=True)
 
 
-# --8<-- [end:whole]
 def refuse_existing(path, force):
     if os.path.lexists(path) and not path.is_file():
         raise OSError(errno.EINVAL, "It is no file, and stays as it is", str(path))
@@ -88,7 +86,6 @@ def drop(stream):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-# --8<-- [start:compressed]
 @contextmanager
 def compressed(file, how, name):
     """`file` for what is to be compressed on its way there. `name` is what unpacking will give."""
@@ -112,8 +109,6 @@ def compressed(file, how, name):
         yield file
 
 
-# --8<-- [end:compressed]
-# --8<-- [start:thread]
 class InAThread:
     """A file whose writes wait for a thread, so that the next books are read while these are compressed.
 
@@ -142,8 +137,6 @@ class InAThread:
             self.thread.shutdown(cancel_futures=True)
 
 
-# --8<-- [end:thread]
-# --8<-- [start:stops]
 @contextmanager
 def stops_like_ctrl_c():
     """Within it SIGTERM, and SIGHUP of a closed terminal, raise KeyboardInterrupt, as Ctrl-C does.
@@ -159,6 +152,3 @@ def stops_like_ctrl_c():
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
-
-
-# --8<-- [end:stops]

@@ -20,7 +20,6 @@ class BookFilterForm(forms.Form):
             self.add_error("published_to", "Must not be before the first date.")
 
 
-# --8<-- [start:filter]
 class BookFilter(django_filters.FilterSet):
     q = django_filters.CharFilter(label="Title or author", method="search", max_length=200)
     genre = django_filters.ChoiceFilter(label="Genre", choices=Genre, empty_label="Any")
@@ -37,8 +36,6 @@ class BookFilter(django_filters.FilterSet):
         return books.filter(Q(title__icontains=value) | Q(author__name__icontains=value))
 
 
-# --8<-- [end:filter]
-# --8<-- [start:options]
 SWITCH = {
     "choices": [("0", "No"), ("1", "Yes")],
     "coerce": lambda value: value == "1",
@@ -52,6 +49,3 @@ class CsvOptions(forms.Form):
 
     raw = forms.TypedChoiceField(**SWITCH)
     bom = forms.TypedChoiceField(**SWITCH)
-
-
-# --8<-- [end:options]

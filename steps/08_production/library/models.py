@@ -22,7 +22,6 @@ def validate_isbn(value):
 ISBNS = (9780000000000, 9799999999999)  # as numbers: all begin with 978 or 979
 
 
-# --8<-- [start:models]
 class Author(models.Model):
     name = models.CharField(max_length=200, db_index=True)
 
@@ -61,9 +60,7 @@ class Book(models.Model):
     published_on = models.DateField()
     pages = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(99_999)])
     price = models.DecimalField(max_digits=8, decimal_places=2, validators=[MinValueValidator(0)])
-    # --8<-- [end:models]
 
-    # --8<-- [start:meta]
     class Meta:
         # The order in which the library got them. Every list and every file keeps it.
         ordering = ["pk"]
@@ -82,6 +79,5 @@ class Book(models.Model):
             models.CheckConstraint(condition=models.Q(price__gte=0), name="book_price_is_not_negative"),
         ]
 
-    # --8<-- [end:meta]
     def __str__(self):
         return self.title

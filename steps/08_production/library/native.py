@@ -19,7 +19,6 @@ from library.book_csv import BATCH, BOM, HEADER, book_lines
 PACKAGES = ["adbc-driver-sqlite", "nanoarrow"]  # for SQLite
 
 
-# --8<-- [start:native]
 def why_not_native(queryset):
     """What keeps the native engine from reading these books, in words; None if nothing does.
 
@@ -104,6 +103,3 @@ def arrow_row(values):
     columns = [nanoarrow.c_array([value], types.get(type(value), nanoarrow.int64())) for value in values]
     schema = nanoarrow.struct({str(place): column.schema for place, column in enumerate(columns)})
     return nanoarrow.c_array_from_buffers(schema, 1, [None], children=columns)
-
-
-# --8<-- [end:native]

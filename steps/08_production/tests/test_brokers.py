@@ -49,7 +49,6 @@ def an_hour_passes(broker):
             client.zincrby("unacked_index", -3601, task)
 
 
-# --8<-- [start:child]
 @pytest.mark.parametrize("options, again", [(EARLY, False), (LATE, False), ({}, True)], ids=["early", "late", "ours"])
 def test_trap_a_task_whose_child_is_killed_runs_again_only_with_both_options(large_library, amqp, options, again):
     with with_celery(large_library, amqp).site() as site, large_library.reader(site) as reader:
@@ -65,8 +64,6 @@ def test_trap_a_task_whose_child_is_killed_runs_again_only_with_both_options(lar
             assert len(large_library.files()) == 1
 
 
-# --8<-- [end:child]
-# --8<-- [start:worker]
 @pytest.mark.parametrize("options, again", [(EARLY, False), (LATE, True), ({}, True)], ids=["early", "late", "ours"])
 def test_trap_a_task_whose_worker_is_killed_is_lost_when_it_was_acknowledged_early(large_library, amqp, options, again):
     # With this lease the second delivery finds it running, and has to come again.
@@ -95,7 +92,6 @@ def test_trap_redis_gives_a_killed_workers_task_to_another_only_after_its_visibi
                 assert large_library.row(export_id)["attempt"] == 2
 
 
-# --8<-- [end:worker]
 @pytest.mark.parametrize("options", [EARLY, {}], ids=["early", "ours"])
 def test_trap_the_file_system_gives_a_killed_workers_task_to_nobody(large_library, options):
     with with_celery(large_library).site() as site, large_library.reader(site) as reader:
@@ -106,7 +102,6 @@ def test_trap_the_file_system_gives_a_killed_workers_task_to_nobody(large_librar
             assert is_lost(large_library, reader, celery, export_id)
 
 
-# --8<-- [start:visibility]
 def test_trap_redis_delivers_a_task_again_that_takes_longer_than_the_visibility_timeout_and_the_lease_makes_it_once(
     large_library,
 ):
@@ -126,8 +121,6 @@ def test_trap_redis_delivers_a_task_again_that_takes_longer_than_the_visibility_
         assert len(large_library.files()) == len(mails) == 1
 
 
-# --8<-- [end:visibility]
-# --8<-- [start:prefetch]
 @pytest.mark.parametrize(
     "prefetch, state", [({"PREFETCH": "4"}, "waiting"), ({}, "done")], ids=["Celery's default", "ours"]
 )
@@ -144,6 +137,3 @@ def test_trap_a_worker_holds_back_short_tasks_while_another_has_nothing_to_do(la
                 assert {reader.state(export_id) for export_id in held} == {state}
                 busy.child().resume()
                 assert {reader.wait_for_end(export_id) for export_id in [large, *held]} == {"done"}
-
-
-# --8<-- [end:prefetch]

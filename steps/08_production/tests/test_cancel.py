@@ -23,7 +23,6 @@ RUNNERS = {
 }
 
 
-# --8<-- [start:cancel]
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_a_running_export_that_is_cancelled_stops_and_leaves_no_file_and_no_mail(large_library, runner):
     having, working = RUNNERS[runner]
@@ -47,7 +46,6 @@ def test_a_running_export_that_is_cancelled_stops_and_leaves_no_file_and_no_mail
     assert len(mails) == 1
 
 
-# --8<-- [end:cancel]
 def test_one_that_waits_is_never_begun_and_one_that_has_ended_stays_as_it_is(library):
     with with_celery(library).site() as site, library.reader(site) as reader:
         cancelled, wanted = reader.export(), reader.export(genre="novel")

@@ -48,7 +48,6 @@ def test_an_export_that_is_deleted_before_its_turn_does_no_harm(library):
         assert celery.said("Traceback") == 0
 
 
-# --8<-- [start:down]
 @pytest.mark.parametrize("broker", ["amqp://127.0.0.1:{port}//", "redis://127.0.0.1:{port}/0"])
 def test_without_a_broker_the_export_has_failed_and_its_page_says_so(library, broker):
     with with_celery(library, broker.format(port=free_port())).site() as site, library.reader(site) as reader:
@@ -65,7 +64,6 @@ def test_a_broker_that_says_nothing_is_not_waited_for_without_end(library):
             assert reader.state(reader.export()) == "failed"
 
 
-# --8<-- [end:down]
 @pytest.mark.parametrize("name, value", [("CELERY_BROKER_URL", "http://x"), ("EXPORT_LEASE", "0")])
 def test_a_wrong_variable_is_one_sentence(library, name, value):
     assert library.manage("check").returncode == 0
@@ -80,7 +78,6 @@ def test_a_runner_that_does_not_exist_is_one_sentence(library):
     assert re.search(r"EXPORT_RUNNER must be one of .*spawn.*, not 'horses'\.$", done.stderr.strip())
 
 
-# --8<-- [start:deploy]
 def test_a_worker_that_is_told_to_stop_finishes_what_it_has_begun_and_leaves_the_rest_in_the_queue(large_library):
     with with_celery(large_library).site() as site, large_library.reader(site) as reader:
         with worker(large_library) as old:
@@ -97,7 +94,6 @@ def test_a_worker_that_is_told_to_stop_finishes_what_it_has_begun_and_leaves_the
             assert reader.wait_for_end(second) == "done"
 
 
-# --8<-- [end:deploy]
 def test_an_export_that_takes_too_long_is_ended(large_library):
     with with_celery(large_library, EXPORT_TIME_LIMIT="2").site() as site, large_library.reader(site) as reader:
         with worker(large_library):

@@ -37,7 +37,6 @@ def test_it_is_the_default(library):
         assert tasks(library) == ["READY"]
 
 
-# --8<-- [start:rollback]
 def test_the_task_is_committed_with_the_export_or_not_at_all(library):
     refuse = "BEFORE INSERT ON django_tasks_database_dbtaskresult BEGIN SELECT RAISE(ABORT, 'no more tasks'); END"
     with with_database(library).site() as site, library.reader(site) as reader:
@@ -49,7 +48,6 @@ def test_the_task_is_committed_with_the_export_or_not_at_all(library):
         assert library.change("SELECT count(*) FROM exports_export") == [(1,)] and tasks(library) == ["READY"]
 
 
-# --8<-- [end:rollback]
 @pytest.mark.parametrize("where", ["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.services)])
 def test_the_site_answers_and_two_workers_make_a_hundred_exports_each_once(where, library, tmp_path, django_db_blocker):
     """Asked at once, each of other books: a hundred right files."""
@@ -92,7 +90,6 @@ def a_hundred_exports(library, query):
     assert len(library.files()) == 100
 
 
-# --8<-- [start:stopped]
 @pytest.mark.parametrize("times, state, task", [(1, "done", "SUCCESSFUL"), (2, "failed", "FAILED")])
 def test_a_worker_that_is_told_once_finishes_its_export_and_told_twice_fails_it(large_library, times, state, task):
     with smtp() as (large_library.mail_server, mails), with_database(large_library).site() as site:
@@ -111,7 +108,6 @@ def test_a_worker_that_is_told_once_finishes_its_export_and_told_twice_fails_it(
     assert len(large_library.files()) == (state == "done")
 
 
-# --8<-- [end:stopped]
 def test_a_storage_that_refuses_is_tried_again_by_a_later_task(library):
     data = library.folder / "data"
     data.mkdir()

@@ -11,7 +11,6 @@ import pytest
 pytestmark = pytest.mark.server
 
 
-# --8<-- [start:expired]
 def test_a_file_is_kept_for_so_many_days_and_then_its_owner_reads_that_it_has_expired(library):
     with library.site() as site, library.reader(site) as reader:
         export_id = reader.export(genre="novel")
@@ -28,7 +27,6 @@ def test_a_file_is_kept_for_so_many_days_and_then_its_owner_reads_that_it_has_ex
         assert "Expired" in reader.get("/exports/").text
 
 
-# --8<-- [end:expired]
 def test_it_is_kept_for_a_week_unless_the_settings_say_otherwise(library):
     for days in ("", "2"):
         (export_id,) = library.new_exports()

@@ -84,7 +84,6 @@ def test_each_visitor_gets_what_the_table_says(visitors, address, method):
         assert there or (name, method, address) == ("owner", "post", "exports/ID/delete/")
 
 
-# --8<-- [start:csrf]
 @pytest.mark.parametrize(
     "address",
     [address for address, (_, post, _) in TABLE.items() if address.startswith("exports/") and PAGE in post[1:]],
@@ -101,7 +100,6 @@ def test_nothing_changes_without_the_token_against_forged_requests(visitors, add
     assert client.post(path, {"csrfmiddlewaretoken": token}).status_code == 302
 
 
-# --8<-- [end:csrf]
 @pytest.mark.parametrize(
     "path",
     ["/exports/ID/../../../etc/passwd", "/exports/%2e%2e/ID/download/", "/static/../config/settings.py", "/exports/1/"],

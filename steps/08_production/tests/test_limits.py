@@ -32,7 +32,6 @@ def all_at_once(reader, count, ask):
     return answers
 
 
-# --8<-- [start:once]
 def test_the_same_request_at_one_moment_is_one_export(shared):
     library, query = shared
     with_celery(library)  # whose queue nobody serves: the export stays active
@@ -46,8 +45,6 @@ def test_the_same_request_at_one_moment_is_one_export(shared):
         assert query("SELECT count(*) FROM exports_export") == [(4,)]
 
 
-# --8<-- [end:once]
-# --8<-- [start:running]
 def test_beyond_so_many_spawned_exports_a_request_is_a_503_that_says_when_to_ask_again(shared):
     """Their processes die before they begin, so that none ends while the eight ask: no moment is short enough."""
     library, query = shared
@@ -67,13 +64,11 @@ def test_beyond_so_many_spawned_exports_a_request_is_a_503_that_says_when_to_ask
         assert reader.post("/exports/", genre="novel").status_code == 302
 
 
-# --8<-- [end:running]
 def test_a_queue_takes_what_a_machine_cannot_do_at_once(library):
     with with_celery(library, EXPORT_MAX_RUNNING="2").site() as site, library.reader(site) as reader:
         assert len({reader.export(published_to=f"{2000 + number}-12-31") for number in range(5)}) == 5
 
 
-# --8<-- [start:quota]
 @pytest.mark.parametrize("quota", [{"EXPORT_QUOTA": "2"}, {"EXPORT_QUOTA_BYTES": "1000"}], ids=["number", "bytes"])
 def test_who_has_enough_is_told_so_and_may_delete(library, quota):
     library.more = quota
@@ -93,9 +88,6 @@ def test_who_has_enough_is_told_so_and_may_delete(library, quota):
             assert reader.post(f"/exports/{export_id}/delete/").headers["Location"] == "/exports/"
         assert len(library.files()) == 1
         assert reader.post("/exports/", genre="crime").status_code == 302
-
-
-# --8<-- [end:quota]
 
 
 @pytest.mark.parametrize("buttons", [["cancel"], ["cancel", "delete"]], ids=" and ".join)

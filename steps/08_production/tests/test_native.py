@@ -31,7 +31,6 @@ def export(database, engine, *arguments):
     return done.stdout, done.stderr.decode().splitlines()[0]
 
 
-# --8<-- [start:same]
 @pytest.mark.server
 @pytest.mark.parametrize("arguments", FILTERS, ids=lambda arguments: " ".join(arguments) or "all")
 def test_on_sqlite_it_gives_the_same_bytes(database, arguments):
@@ -49,7 +48,6 @@ def test_on_postgresql_it_gives_the_same_bytes(postgres_library):
         assert export(postgres_library.database, "native", *arguments) == (by_orm, "Engine: native.")
 
 
-# --8<-- [end:same]
 @pytest.mark.server
 def test_auto_takes_it(database):
     assert export(database, "auto") == export(database, "native")

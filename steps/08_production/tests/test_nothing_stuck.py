@@ -18,7 +18,6 @@ def a_minute_passes(library):
     library.change(f"UPDATE exports_export SET {', '.join(earlier)}")
 
 
-# --8<-- [start:killed]
 def test_after_kill_9_the_page_says_so_and_trying_again_helps(large_library):
     large_library.more = {"EXPORT_LEASE": "60"}
     assert large_library.manage("reap_exports").returncode == 0  # there is nothing to do yet
@@ -47,7 +46,6 @@ def test_a_process_that_dies_before_its_claim_is_noticed_too(library):
         assert DIED in reader.get(f"/exports/{export_id}/").text
 
 
-# --8<-- [end:killed]
 def test_a_killed_db_worker_leaves_no_export_running_and_its_owner_gets_one_mail(large_library):
     with smtp() as (large_library.mail_server, mails), with_database(large_library).site() as site:
         with large_library.reader(site) as reader, db_worker(large_library) as worker:
@@ -113,7 +111,6 @@ def test_one_that_hangs_and_still_gives_signs_of_life_is_ended_after_the_time_li
         assert library.row(export_id)["state"] == state
 
 
-# --8<-- [start:mail]
 def test_a_mail_that_was_never_begun_is_sent_and_one_that_was_is_not_sent_twice(library):
     """As a process leaves it that is killed after the export is done, before or while it mails."""
     never, perhaps = library.new_exports({"genre": "novel"}, {"genre": "poetry"})
@@ -137,7 +134,6 @@ def test_a_mail_that_was_never_begun_is_sent_and_one_that_was_is_not_sent_twice(
     assert len({mail["Message-ID"] for mail in mails}) == 3 and len(mails) == 4
 
 
-# --8<-- [end:mail]
 def test_who_has_no_address_is_asked_about_once_and_gets_no_old_mails_with_a_new_one(library):
     library.more = {"EXPORT_LEASE": "60"}
     (export_id,) = library.new_exports()

@@ -25,14 +25,12 @@ ENVIRONMENT = {
 }
 
 
-# --8<-- [start:check]
 def test_djangos_own_check_for_deployments_finds_nothing(library):
     done = library.manage("check", "--deploy", "--fail-level=DEBUG", variables=ENVIRONMENT)
     assert (done.returncode, done.stderr) == (0, "")
     assert library.manage("check", "--deploy", "--fail-level=DEBUG").returncode == 1  # on the settings for learners
 
 
-# --8<-- [end:check]
 def test_a_password_that_anybody_guesses_is_refused(library):
     def chosen(password, **variables):
         code = f"from django.contrib.auth.password_validation import validate_password; validate_password({password!r})"
@@ -77,7 +75,6 @@ def test_each_variable_of_the_shipped_file_is_one_that_is_read(library):
     assert [name for name in names if name not in code and not name.startswith(("AWS_", "DJANGO_SETTINGS"))] == []
 
 
-# --8<-- [start:logs]
 def test_each_line_of_the_log_is_json_with_the_id_of_its_export(library):
     with_database(library, **ENVIRONMENT)
     (export_id,) = library.new_exports({"genre": "novel"})
@@ -88,7 +85,6 @@ def test_each_line_of_the_log_is_json_with_the_id_of_its_export(library):
     assert {line["export"] for line in lines} == {export_id}
 
 
-# --8<-- [end:logs]
 def test_the_site_is_https_only_behind_a_proxy_that_says_so(library):
     host = {"Host": "books.example.com"}
     with library.site(settings="config.production", **ENVIRONMENT) as site:
@@ -103,7 +99,6 @@ def test_the_site_is_https_only_behind_a_proxy_that_says_so(library):
             assert answer.status == 400
 
 
-# --8<-- [start:health]
 def test_the_health_page_tells_of_dead_and_of_waiting_exports_and_is_a_503_while_the_database_is_away(library):
     library.more = {"EXPORT_LEASE": "60", "EXPORT_START": "86400"}
     with library.site() as site:
@@ -127,8 +122,6 @@ def test_the_health_page_tells_of_dead_and_of_waiting_exports_and_is_a_503_while
         assert health() == (503, {"database": "away"})
 
 
-# --8<-- [end:health]
-# --8<-- [start:deploy]
 def test_systemd_takes_the_shipped_units(tmp_path):
     """Their paths are those of a server, so that here the programs of this machine stand for them."""
     python = tmp_path / "srv/library/.venv/bin/python"
@@ -189,7 +182,6 @@ def test_nginx_takes_the_shipped_configuration_and_serves_the_site_over_https(li
             assert visitor.get(f"https://127.0.0.1:{tls}/books/").status_code == 200
 
 
-# --8<-- [end:deploy]
 def test_what_an_export_logs_is_read_by_nobody_else(library):
     with library.site() as site, library.reader(site) as reader:
         assert reader.wait_for_end(reader.export()) == "done"

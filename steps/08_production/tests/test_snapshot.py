@@ -38,7 +38,6 @@ def books_of(library, **variables):
         return list(csv.DictReader(lines))
 
 
-# --8<-- [start:snapshot]
 def test_what_is_counted_is_what_is_written_on_sqlite(library):
     library.change(SQLITE)
     books = books_of(library)
@@ -67,7 +66,6 @@ def test_without_the_snapshot_postgresql_writes_other_books_than_it_counted(post
         assert connection.execute("SELECT rows_total, rows_done FROM exports_export").fetchone() == (2_000, 2_000)
 
 
-# --8<-- [end:snapshot]
 def test_others_write_all_the_time_and_are_not_kept_waiting(large_library):
     """Each writer's transaction moves a page from one book to another: their sum is always the same."""
     with closing(sqlite3.connect(large_library.database)) as connection:

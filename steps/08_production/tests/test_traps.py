@@ -12,7 +12,6 @@ from tests.servers import STEP, environment, wait_for
 pytestmark = pytest.mark.server
 
 
-# --8<-- [start:article]
 def spawn(library, *arguments):
     """What the view of 2018 did: start the command, and return."""
     command = [sys.executable, STEP / "manage.py", *arguments]
@@ -20,16 +19,13 @@ def spawn(library, *arguments):
     return subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-# --8<-- [end:article]
 def test_trap_nobody_learns_how_a_bare_command_ended_and_with_a_record_its_owner_does(library, tmp_path):
-    # --8<-- [start:unknown]
     with spawn(library, "export_books", "-o", tmp_path / "books.csv"):  # it works …
         pass  # (the end of this block waits for the process, which the view did not)
     assert (tmp_path / "books.csv").read_bytes().count(b",979") == 20_000
     with spawn(library, "export_books", "-o", tmp_path / "no such folder" / "books.csv") as process:
         assert process.pid  # … and when it does not, its start looks the same
     assert not (tmp_path / "no such folder").exists()
-    # --8<-- [end:unknown]
     good, bad = library.new_exports({"genre": "novel"}, {"genre": "cookery"})
     for export_id in (good, bad):
         with spawn(library, "run_export", export_id):
@@ -41,7 +37,6 @@ def test_trap_nobody_learns_how_a_bare_command_ended_and_with_a_record_its_owner
     )
 
 
-# --8<-- [start:session]
 START = """
 import subprocess, sys
 subprocess.Popen([sys.executable, *sys.argv[2:]], start_new_session=sys.argv[1] == "own").wait()
@@ -66,7 +61,6 @@ def test_trap_without_a_session_of_its_own_the_export_ends_with_a_ctrl_c(large_l
         assert len(large_library.processes()) == (state == "running")
 
 
-# --8<-- [end:session]
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_a_server_that_is_stopped_or_killed_leaves_the_export_at_work(large_library, how):
     with large_library.site() as site:

@@ -5,10 +5,6 @@ from importlib import import_module
 from django.conf import settings
 
 
-# --8<-- [start:chosen]
 def chosen():
     """The one that the setting EXPORT_RUNNER names."""
     return import_module(f"exports.runners.{settings.EXPORT_RUNNER}")
-
-
-# --8<-- [end:chosen]

@@ -16,15 +16,12 @@ app = import_string(settings.CELERY_APP)
 LONGEST_WAIT = 300  # seconds; a broker takes what a worker holds back for too long for lost, and delivers it again
 
 
-# --8<-- [start:start]
 def start(export):
     """Put the export into the queue. Raises OperationalError if the broker cannot be reached."""
     # The id and no more: what else there is to know may have changed meanwhile.
     run_export.apply_async([str(export.pk)], confirm_timeout=5)
 
 
-# --8<-- [end:start]
-# --8<-- [start:task]
 @app.task(
     bind=True,
     name="exports.run_export",
@@ -54,6 +51,3 @@ def run_export(self, export_id):
     except CONNECTION_LOST:  # not even the failure could be written
         logger.exception("Export %s has to wait for the database.", export_id)
         raise self.retry(countdown=min(settings.EXPORT_LEASE, LONGEST_WAIT)) from None
-
-
-# --8<-- [end:task]

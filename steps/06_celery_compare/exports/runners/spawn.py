@@ -7,7 +7,6 @@ import threading
 from django.conf import settings
 
 
-# --8<-- [start:spawn]
 def start(export):
     """Start `manage.py run_export ID` and return at once. Raises OSError."""
     command = [sys.executable, settings.BASE_DIR / "manage.py", "run_export", str(export.pk)]
@@ -22,6 +21,3 @@ def start(export):
         )
     # An ended process stays a zombie until somebody asks how it ended. Nobody else does.
     threading.Thread(target=process.wait, daemon=True).start()
-
-
-# --8<-- [end:spawn]

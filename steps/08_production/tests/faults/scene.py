@@ -37,7 +37,6 @@ class Scene:
     servers: dict = field(default_factory=dict)  # what can be stopped and started again: see restart.py
     bucket: object = None
 
-    # --8<-- [start:scene]
     def __enter__(self):
         assert (STEP / "exports/management/commands/reap_exports.py").exists()
         self.stack, self.workers, self.wanted = ExitStack(), [], {}
@@ -120,7 +119,6 @@ class Scene:
         finally:
             each_of(processes, psutil.Process.resume)
 
-    # --8<-- [end:scene]
     def rows(self):
         """The rows of all exports, dictionaries."""
         if "://" in str(self.library.database):
@@ -132,7 +130,6 @@ class Scene:
                 rows = [dict(row) for row in connection.execute("SELECT * FROM exports_export")]
         return [row | {"id": str(uuid.UUID(str(row["id"])))} for row in rows]
 
-    # --8<-- [start:settle]
     def settle(self):
         """Do what the timer does until each export has ended and its owner is told, or can read that he is not."""
         reaped_at = time.monotonic()
@@ -166,7 +163,6 @@ class Scene:
         assert self.stored() == names
         return collections.Counter(row["state"] for row in rows if row["id"] in self.asked)
 
-    # --8<-- [end:settle]
     def read(self, name):
         if self.bucket:
             return self.bucket.get_object(Bucket="exports", Key=name)["Body"].read()

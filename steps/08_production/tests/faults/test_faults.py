@@ -26,7 +26,6 @@ pytestmark = [pytest.mark.server, pytest.mark.services]
 AT_A_TIME = int(os.environ.get("FAULTS", "0"))  # exports for each fault and runner; 0 is the short form
 
 
-# --8<-- [start:faults]
 def process_is_killed(scene):
     """kill -9 of each process that makes an export, each at a moment of its own."""
     scene.in_mid_export()
@@ -160,7 +159,6 @@ FAULTS = {
     "storage away": (storage_is_away, RUNNERS),
 }
 MAIL = {"mail server down": {"up": False}, "mail too large": {"size_limit": 300}}
-# --8<-- [end:faults]
 CELLS = [(fault, runner) for fault, (_, runners) in FAULTS.items() for runner in runners]
 SHORT = [cell for number, cell in enumerate(CELLS) if number % 6 == 0]
 

@@ -57,7 +57,6 @@ def in_ms(text):
     return round(float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit], 1)
 
 
-# --8<-- [start:visitors]
 def test_visitors_are_served_while_exports_are_made(large_library, tmp_path):
     with_database(large_library, EXPORT_LEASE="60")
     for field in ("genre", "published_on"):  # as library/models.py has them; the seeding left them out
@@ -74,7 +73,6 @@ def test_visitors_are_served_while_exports_are_made(large_library, tmp_path):
     note(RESULTS, load="visitors", visitors=VISITORS, idle=idle, busy=busy)
 
 
-# --8<-- [end:visitors]
 def test_memory_does_not_grow_with_the_number_of_requests(library, tmp_path):
     library.change("DELETE FROM library_book WHERE id > 100")  # more requests in the same time
     with library.site("--threads=2") as site, library.reader(site) as reader:
@@ -102,7 +100,6 @@ print(json.dumps(sessions))
 """
 
 
-# --8<-- [start:many]
 @pytest.mark.parametrize("runner", ["database", "spawn"])
 def test_many_exports_of_many_users_each_end_or_are_refused(library: Library, runner):
     with_database(library, EXPORT_RUNNER=runner, EXPORT_MAX_RUNNING="4", EXPORT_LEASE="60")
@@ -137,6 +134,3 @@ def test_many_exports_of_many_users_each_end_or_are_refused(library: Library, ru
         ((books,),) = library.change("SELECT count(*) FROM library_book WHERE published_on <= ?", last)
         assert (library.folder / "data" / "exports" / name).read_bytes().count(b",979") == state_rows == books
     note(RESULTS, load="exports", runner=runner, asked=len(answers), accepted=accepted, refused=answers.count(503))
-
-
-# --8<-- [end:many]

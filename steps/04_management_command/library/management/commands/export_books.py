@@ -25,7 +25,6 @@ examples:
 SUFFIX = {None: "", "zip": ".zip", "gzip": ".gz"}
 
 
-# --8<-- [start:options]
 class Command(BaseCommand):
     help = "Write the books that match the filters, or all of them, to a CSV file."
 
@@ -45,8 +44,6 @@ class Command(BaseCommand):
         file.add_argument("--raw", action="store_true", help="leave texts that a spreadsheet would run as formulas")
         file.add_argument("--bom", action="store_true", help="begin with a byte order mark, for Excel")
 
-    # --8<-- [end:options]
-    # --8<-- [start:handle]
     def handle(self, *, output, force, compress, raw, bom, verbosity, **options):
         started = time.monotonic()
         if compress not in SUFFIX:  # which `call_command` does not check
@@ -68,7 +65,6 @@ class Command(BaseCommand):
             seconds = time.monotonic() - started
             self.say(f"Wrote {rows:,} books, {size:,} bytes, in {seconds:.1f} s{place}.", name)
 
-    # --8<-- [end:handle]
     def say(self, text, name):
         stream = self.stderr if name == "-" else self.stdout
         try:
@@ -77,7 +73,6 @@ class Command(BaseCommand):
         except OSError:  # nobody listens, and still the file is there
             drop(stream)
 
-    # --8<-- [start:target]
     def target(self, name, force, compress):
         if name != "-":
             return whole_file(Path(name), force)
@@ -85,10 +80,7 @@ class Command(BaseCommand):
             raise CommandError("A compressed file is nothing to be read here. Name a file with -o.")
         return StandardOutput(self.stdout)
 
-    # --8<-- [end:target]
 
-
-# --8<-- [start:filtered]
 def filtered_books(options):
     """The books that match, by the very filters of the page; a bad value is a CommandError that names it."""
     given = {name: options[name] for name in BookFilter.base_filters}
@@ -100,7 +92,6 @@ def filtered_books(options):
     return book_filter.qs
 
 
-# --8<-- [end:filtered]
 def progress_bar(books, verbosity):
     """A bar on a terminal, and nothing in a pipe or where silence was asked for."""
     bar = tqdm(unit=" books", unit_scale=True, disable=True if verbosity == 0 else None)
@@ -109,7 +100,6 @@ def progress_bar(books, verbosity):
     return bar
 
 
-# --8<-- [start:errors]
 @contextmanager
 def clear_errors(name):
     """One line for each thing that can go wrong on the way. The file is not there, or as it was."""
@@ -132,7 +122,6 @@ def clear_errors(name):
         raise CommandError(f"{said} (No such table? Run `manage.py migrate` first.)") from error
 
 
-# --8<-- [end:errors]
 class HelpFormatter(DjangoHelpFormatter):
     """Keeps the lines of the examples as they are."""
 

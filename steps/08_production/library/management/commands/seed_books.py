@@ -20,7 +20,6 @@ LIMIT = 99_999_999  # as many numbers as `fake_isbn` has
 
 # The thirteenth digit of an ISBN, in SQL: the digits weigh 1, 3, 1, 3 …, and 9799 weighs 66.
 WEIGHTED = " + ".join(f"(number / {10 ** (7 - i)}) %% 10 * {3 if i % 2 else 1}" for i in range(8))
-# --8<-- [start:multiply]
 NEXT_VOLUME = f"""
     INSERT INTO library_book (title, author_id, isbn, genre, language, published_on, pages, price)
     SELECT title || %(volume)s, author_id,
@@ -30,7 +29,6 @@ NEXT_VOLUME = f"""
           FROM library_book WHERE id BETWEEN %(first)s AND %(last)s ORDER BY id LIMIT %(limit)s) AS base
     ORDER BY number
 """
-# --8<-- [end:multiply]
 
 
 def book_count(text):
@@ -67,7 +65,6 @@ class Command(BaseCommand):
             self.stdout.write(f"Added {done:,} books in {time.monotonic() - started:.1f} s.")
 
 
-# --8<-- [start:seed]
 def seed_books(count, seed):
     """Add `count` books, a batch a transaction, and yield the size of each batch."""
     make_room_for_indexes()
@@ -89,7 +86,6 @@ def seed_books(count, seed):
         yield end - made
 
 
-# --8<-- [end:seed]
 def make_room_for_indexes():
     """Let SQLite keep the pages of its indexes in memory (64 MB): a third less time."""
     if connection.vendor == "sqlite":
