@@ -5,9 +5,12 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 from tutorial import ROOT, UserError, all_steps, ignore_local, is_local
+
+PER_STEP = {"README.md", "step.toml"}  # each step writes its own
 
 
 def step_files(step):
@@ -34,36 +37,42 @@ def about(step):
 
 
 def undeclared(step, before):
-    """Where step.toml and the two trees disagree, both ways. `before` is None for the first step."""
+    """Where step.toml and the two trees disagree, both ways. `before` is None for the first step.
+
+    An edit that was not carried forward shows as a change that step.toml does not name, and a lost file as a removal.
+    """
     now, then, declared = step_files(step), step_files(before) if before else {}, about(step)
-    real = {
-        "adds": now.keys() - then.keys(),
-        "changes": {name for name in now.keys() & then.keys() if now[name] != then[name]},
-        "removes": then.keys() - now.keys(),
-    }
-    complaints = []
-    for verb, files in real.items():
-        complaints += [
-            f"{step.name} {verb} {name}, which step.toml does not say" for name in files - set(declared[verb])
-        ]
-        complaints += [
-            f"{step.name}'s step.toml {verb} {name}, which is not so" for name in set(declared[verb]) - files
-        ]
-    gone = {name for name in real["removes"] if Path(name).name.startswith("test_")}
-    complaints += [f"{step.name} removes {name} and does not retire it" for name in gone - declared["retires"].keys()]
-    lost = lost_tests(now, then) - {name for name in declared["retires"] if "::" in name}
-    complaints += [f"{step.name} lost {name} and does not retire it" for name in lost]
-    untrue = declared["retires"].keys() - gone - lost_tests(now, then)
-    complaints += [f"{step.name}'s step.toml retires {name}, which is not so" for name in untrue]
-    return sorted(complaints)
+    gone, retired = then.keys() - now.keys(), set(declared.get("retires", {}))
+    tests = set(filter(is_test, gone)) | lost_tests(now, then)
+    changed = {name for name in now.keys() & then.keys() - PER_STEP if now[name] != then[name]}
+    changes, removes = (set(chain(*map(expanded, declared.get(verb, [])))) for verb in ("changes", "removes"))
+    said = f"{step.name}/step.toml"
+    return sorted(
+        [f"{step.name} changes {name}, which step.toml does not say" for name in changed - changes]
+        + [f"{said} says that the step changes {name}, but it does not" for name in changes - changed]
+        + [f"{step.name} has lost {name}, which step.toml does not say" for name in gone - tests - removes]
+        + [f"{said} says that the step removes {name}, but it does not" for name in removes - gone]
+        + [f"{step.name} has lost {name}, and does not retire it" for name in tests - retired]
+        + [f"{said} retires {name}, but it is still there" for name in retired - tests]
+    )
+
+
+def expanded(pattern):
+    """The files that "exports/{job,views}.py" stands for."""
+    start, brace, rest = pattern.partition("{")
+    middles, _, end = rest.partition("}")
+    return [start + middle + end for middle in middles.split(",")] if brace else [pattern]
+
+
+def is_test(name):
+    return Path(name).name.startswith("test_")
 
 
 def lost_tests(now, then):
     """The tests that a changed file no longer has."""
     return {
         f"{name}::{test}"
-        for name in now.keys() & then.keys()
-        if Path(name).name.startswith("test_")
+        for name in filter(is_test, now.keys() & then.keys())
         for test in set(tests_in(then[name])) - set(tests_in(now[name]))
     }
 
@@ -77,7 +86,7 @@ def added_tests(step, before):
     now, then = step_files(step), step_files(before) if before else {}
     added = []
     for name, content in sorted(now.items()):
-        if Path(name).name.startswith("test_") and not name.startswith("tests/internals/"):
+        if is_test(name) and not name.startswith("tests/internals/"):
             if name not in then:
                 added.append(name)
             else:
