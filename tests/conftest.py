@@ -9,18 +9,54 @@ import pytest
 from tutorial import ROOT, all_steps, ignore_local
 
 # On the newer Python only: what needs Chromium, as everywhere, and what takes minutes and is the same on both.
-NEWER = ["exercises", "keeping", "mistakes", "screenshots", "site", "steps_follow"]
+NEWER = ["exercises", "mistakes", "screenshots", "site"]
 collect_ignore = [f"test_{name}.py" for name in NEWER] if sys.version_info < (3, 12) else []
 
 
-@pytest.fixture
-def doctored(tmp_path):
-    """A copy of the steps, in a git repository of its own, for a test to spoil."""
-    root = tmp_path / "doctored"
+@pytest.fixture(scope="session")
+def template(tmp_path_factory):
+    """A copy of the steps in a separate git repository, to be copied."""
+    root = tmp_path_factory.mktemp("template") / "doctored"
     for step in all_steps():
         shutil.copytree(step, root / "steps" / step.name, ignore=ignore_local(step))
     shutil.copy(ROOT / ".gitignore", root)
+    commit_all(root)
+    return root
+
+
+@pytest.fixture
+def doctored(template, tmp_path):
+    """A copy of the steps in a separate git repository, for a test to change."""
+    return shutil.copytree(template, tmp_path / "doctored")
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Three small steps in a git repository: 02 changes the views, and 03 moves one file and retires a test."""
+    root = tmp_path / "small"
+    names = "".join(f"\n\n\ndef page_{letter}():\n    return '{letter}'" for letter in "abcdef")
+    first = {
+        "models.py": "class Book:\n    pass\n",
+        "views.py": f"import models{names}\n",
+        "spawn.py": f"import os{names}\n",
+        "tests/test_views.py": "def test_list():\n    pass\n\n\ndef test_page():\n    pass\n",
+        "tests/test_old.py": "def test_old():\n    pass\n",
+    }
+    second = {**first, "views.py": first["views.py"] + "\n\ndef download():\n    pass\n"}
+    third = {**second, "runners/spawn.py": first["spawn.py"].replace("import os", "import sys")}
+    del third["spawn.py"], third["tests/test_old.py"]
+    toml = ["", 'changes = ["views.py"]', 'removes = ["spawn.py"]\n[retires]\n"tests/test_old.py" = "it is new now"']
+    for name, files, lines in zip(("01_one", "02_two", "03_three"), (first, second, third), toml, strict=True):
+        for file, text in {**files, "step.toml": f'title = "{name}"\n{lines}\n', "README.md": f"# {name}\n"}.items():
+            path = root / "steps" / name / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+    commit_all(root)
+    return root
+
+
+def commit_all(root):
+    """Commit everything in the folder, which becomes a git repository if it is none."""
     author = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
     for command in (["init", "--quiet"], ["add", "."], [*author, "commit", "--quiet", "--message=Steps"]):
         subprocess.run(["git", *command], cwd=root, check=True)
-    return root

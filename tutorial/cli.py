@@ -168,14 +168,18 @@ def bench(
 @app.command(rich_help_panel=KEEP)
 def carry(
     step: Annotated[str, typer.Argument(help="The step you have edited: 02, 2 or 02_httpresponse.")],
+    since: Annotated[
+        str, typer.Option(metavar="REF", help="A commit: also carry what was committed after it.", show_default=False)
+    ] = "",
     root: Annotated[Path, typer.Option(help="The repository.", show_default="this one")] = ROOT,
 ):
-    """Take your uncommitted edits of a step forward through all later steps.
+    """Take your edits of a step forward through all later steps, by three-way merges.
 
-    Each later step gets a three-way merge. At a conflict nothing of the conflicting file is
-    written and the command stops: merge that one by hand, then run it again for that step.
+    Without --since these are the edits that you haven't committed. A file that conflicts, or that a later step has
+    moved, is named and left as it is, and the exit code is 1. Edit that file by hand, then run the command for that
+    step.
     """
-    stop_on_error(carrying.run, step, root, console)
+    stop_on_error(carrying.run, step, root, console, since)
 
 
 @app.command(rich_help_panel=KEEP)

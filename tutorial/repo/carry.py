@@ -1,50 +1,79 @@
-"""`tutorial carry`: an edit of one step, taken forward through all later ones."""
+"""`tutorial carry`: take an edit of one step forward through all later steps."""
 
 import subprocess
 import tempfile
+from difflib import SequenceMatcher
+from itertools import pairwise
 from pathlib import Path
 
 from tutorial import UserError, all_steps, find_step
-
-PER_STEP = {"README.md", "step.toml"}  # each step writes its own
-
-
-def run(name, root, console):
-    """Merge what changed in a step since the last commit into each later step."""
-    steps = all_steps(root)
-    first = steps.index(find_step(name, root))
-    carried = 0
-    for step, following in zip(steps[first:], steps[first + 1 :], strict=False):
-        for file in changed_files(step, root):
-            if file not in PER_STEP:
-                done = carry_file(file, step, following, root)
-                carried += bool(done)
-                if done:
-                    console.print(f"{done} {(following / file).relative_to(root)}")
-    console.print(f"{carried} files carried." if carried else "Nothing to carry: no later step lacks these edits.")
+from tutorial.repo.step_changes import PER_STEP, about, step_files
 
 
-def changed_files(step, root):
-    """The files of a step that differ from the last commit, new and deleted ones too."""
-    changed = git(root, "diff", "--name-only", "-z", "--relative", "HEAD", "--", ".", cwd=step)
-    new = git(root, "ls-files", "--others", "--exclude-standard", "-z", cwd=step)
-    return sorted(file for file in (changed + new).decode().split("\0") if file)
+class NotCarried(Exception):
+    """A file that somebody has to edit by hand. The text says which one and why."""
 
 
-def carry_file(file, step, following, root):
-    """Make the edit of `step/file` in `following/file`; return what was done, if anything."""
-    edited, target = read(step / file), read(following / file)
-    base = committed(step / file, root)
-    if edited == target or (target is None and base is not None):
-        return None  # it is there already, or the later step has removed the file
+def run(name, root, console, since=""):
+    """Merge into each later step what has changed in a step since the commit. Returns the exit code."""
+    first = find_step(name, root)
+    steps = all_steps(root)[all_steps(root).index(first) :]
+    commit = git(
+        root, "rev-parse", "--verify", "--quiet", f"{since or 'HEAD'}^{{commit}}", fails=f"no commit {since!r}"
+    )
+    commit, carried, problems = commit.decode().strip(), 0, []
+    if not (files := changed_files(first, commit)):
+        hint = "" if since else " For edits that you have committed, name an earlier commit: --since REF."
+        console.print(f"{first.name} has no edits since {since or 'the last commit'}.{hint}", markup=False)
+    for file in files:
+        try:
+            for step, following in pairwise(steps):
+                if done := carry_file(file, step, following, commit):
+                    console.print(f"{done} {(following / file).relative_to(root)}", markup=False)
+                    carried += 1
+        except NotCarried as problem:
+            again = f"tutorial carry {following.name}" + (f" --since {since}" if since else "")
+            problems.append(f"{problem} Make the edit there by hand, then run: {again}")
+    if files and not problems:
+        console.print(f"{carried} files carried." if carried else "All later steps have these edits already.")
+    for problem in problems:
+        console.print(problem, style="red", markup=False)
+    return 1 if problems else 0
+
+
+def changed_files(step, commit):
+    """The files of a step that differ from the commit, new and deleted ones too."""
+    changed = git(step, "diff", "--name-only", "-z", "--relative", commit, "--", ".")
+    new = git(step, "ls-files", "--others", "--exclude-standard", "-z")
+    return sorted({file for file in (changed + new).decode().split("\0") if file} - PER_STEP)
+
+
+def carry_file(file, step, following, commit):
+    """Make the edit of `step/file` in `following/file`. Returns what was done, if anything; raises NotCarried."""
+    base, edited, target = committed(step, file, commit), read(step / file), read(following / file)
+    if edited in (base, target) or (target is None and file in about(following).get("retires", {})):
+        return None
     if target == base:
         return write(following / file, edited)
-    if edited is None or base is None:
-        raise conflict(following / file, root)
-    merged = merge(target, base, edited)
+    if target is None:
+        raise NotCarried(f"{following.name} has no {file}{moved_to(file, base, step, following)}.")
+    merged = merge(target, base, edited) if None not in (base, edited) else None
     if merged is None:
-        raise conflict(following / file, root)
+        raise NotCarried(f"Conflict in steps/{following.name}/{file}, which was left as it is.")
     return write(following / file, merged) if merged != target else None
+
+
+def moved_to(file, content, step, following):
+    """Where a file may be in the later step, as the rest of a sentence."""
+    new = {name: code for name, code in step_files(following).items() if name not in step_files(step)}
+    alike = {name: similarity(content, code) + 0.3 * (Path(name).name == Path(file).name) for name, code in new.items()}
+    best = max(alike, key=alike.get, default=None)
+    return f"; it may have moved: {best} looks like it" if best and alike[best] > 0.4 else ""
+
+
+def similarity(one, other):
+    """The part of the lines that two files (bytes) have in common, from 0 to 1."""
+    return SequenceMatcher(None, one.splitlines(), other.splitlines(), autojunk=False).ratio()
 
 
 def merge(ours, base, theirs):
@@ -55,13 +84,6 @@ def merge(ours, base, theirs):
             path.write_bytes(content)
         run = subprocess.run(["git", "merge-file", "-p", *map(str, paths)], capture_output=True)
     return run.stdout if run.returncode == 0 else None
-
-
-def conflict(path, root):
-    return UserError(
-        f"Conflict in {path.relative_to(root)}: it was left as it is. "
-        f"Make the edit there by hand, then run: tutorial carry {path.relative_to(root).parts[1]}"
-    )
 
 
 def read(path):
@@ -77,15 +99,14 @@ def write(path, content):
     return "changed"
 
 
-def committed(path, root):
-    name = path.relative_to(root).as_posix()
-    if not git(root, "ls-tree", "--name-only", "HEAD", "--", name):
-        return None
-    return git(root, "show", f"HEAD:{name}")
+def committed(step, file, commit):
+    """The file's content in the commit, or None."""
+    shown = subprocess.run(["git", "show", f"{commit}:./{file}"], cwd=step, capture_output=True)
+    return shown.stdout if shown.returncode == 0 else None
 
 
-def git(root, *arguments, cwd=None):
-    run = subprocess.run(["git", *arguments], cwd=cwd or root, capture_output=True)
+def git(folder, *arguments, fails=""):
+    run = subprocess.run(["git", *arguments], cwd=folder, capture_output=True)
     if run.returncode:
-        raise UserError(f"git {arguments[0]} failed, and carry needs it: {run.stderr.decode().strip()}")
+        raise UserError(f"git can't help here: {run.stderr.decode().strip() or fails}.")
     return run.stdout
