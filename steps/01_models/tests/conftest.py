@@ -3,7 +3,7 @@
 import pytest
 from django.test import override_settings
 
-from tests.servers import make_database
+from tests.databases import copied, seeded
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -16,4 +16,4 @@ def quick_passwords():
 @pytest.fixture(scope="session")
 def database(tmp_path_factory):
     """A SQLite file with 20,000 seeded books, for tests that only read them."""
-    return make_database(tmp_path_factory.mktemp("database") / "library.sqlite3", books=20_000)
+    return copied(seeded(20_000), tmp_path_factory.mktemp("database"))

@@ -13,6 +13,10 @@ from library.factories import AWKWARD, AuthorFactory, BookFactory, fake_isbn
 from library.models import Author, Book
 from tests.servers import environment, manage, process, wait_for
 
+pytestmark = pytest.mark.covers(
+    "library/management/commands/seed_books.py", "library/factories.py", "library/models.py"
+)
+
 
 def table():
     return list(Book.objects.values_list("title", "author__name", "isbn", "genre", "language", "published_on", "price"))

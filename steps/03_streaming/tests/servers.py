@@ -25,7 +25,9 @@ STEP = Path(__file__).resolve().parent.parent
 def environment(database):
     """The environment of a process of this step that uses `database`, a SQLite file or a URL."""
     url = database if "://" in str(database) else f"sqlite:///{database}"
-    return {**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "config.settings"}
+    # With bytecode, which saves each process half of its start.
+    ours = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**ours, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "config.settings"}
 
 
 def manage(database, *arguments, **options):

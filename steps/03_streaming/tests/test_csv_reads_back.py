@@ -63,6 +63,7 @@ def without_formula(text):
 
 
 @pytest.mark.services
+@pytest.mark.covers("library/book_csv.py")
 def test_postgresql_and_sqlite_give_the_same_bytes(database, tmp_path):
     with postgresql() as url:
         make_database(url, books=20_000)

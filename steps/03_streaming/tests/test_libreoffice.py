@@ -27,7 +27,9 @@ def formulas(path):
     return [cell.get(FORMULA) for cell in document.iter() if cell.get(FORMULA)]
 
 
-@pytest.mark.office
+@pytest.mark.slow
+@pytest.mark.services
+@pytest.mark.covers("library/book_csv.py")
 @pytest.mark.django_db
 def test_libreoffice_shows_every_awkward_text_and_computes_none(client, tmp_path):
     for book in awkward_books():

@@ -1,12 +1,14 @@
 """What the tests of this step share."""
 
+import math
 import sqlite3
 from contextlib import closing
 
 import pytest
 from django.test import override_settings
 
-from tests.servers import gunicorn, make_database
+from tests.databases import copied, kept, seeded
+from tests.servers import gunicorn
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,46 +21,28 @@ def quick_passwords():
 @pytest.fixture(scope="session")
 def database(tmp_path_factory):
     """A SQLite file with 20,000 seeded books, for tests that only read them."""
-    return make_database(tmp_path_factory.mktemp("database") / "library.sqlite3", books=20_000)
+    return copied(seeded(20_000), tmp_path_factory.mktemp("database"))
 
 
 @pytest.fixture(scope="session")
 def large_database(tmp_path_factory):
-    """A SQLite file with so many books that a worker here needs some 3.5 seconds to send them.
+    """A SQLite file with so many books that a worker here needs about 3.5 seconds to send them.
 
-    The tests' time-outs are one or two seconds, and gunicorn acts a second later. How many books that takes
-    follows from the step's own speed, when nothing else slowed it down.
+    The tests' timeouts are one or two seconds, and gunicorn acts up to a second later. The number of books follows
+    from the step's own speed.
     """
-    folder = tmp_path_factory.mktemp("large_database")
-    database = make_database(folder / "library.sqlite3", books=100_000)
-    books = int(100_000 * 3.5 / seconds_to_download(database, folder / "gunicorn.log"))
-    multiply(database, books)
-    return database
+    return copied(seeded(books_for(3.5)), tmp_path_factory.mktemp("large_database"))
 
 
-def multiply(database, books):
-    """Fill the table up to `books` with copies of its own rows, in one statement and with no index but the needed."""
-    with closing(sqlite3.connect(database)) as connection, connection:
-        connection.executescript("""
-            DROP INDEX IF EXISTS book_genre; DROP INDEX IF EXISTS book_published_on;
-            PRAGMA ignore_check_constraints = ON; PRAGMA cache_size = -65536;
-        """)
-        (made,) = connection.execute("SELECT count(*) FROM library_book").fetchone()
-        connection.execute(COPIES, [books // made, books - made])
+def books_for(seconds):
+    """Return how many books a worker of this step sends in that time."""
+    speed = kept("speed", measure_speed, ("library/*.py", "gunicorn.conf.py")) / "books_per_second"
+    return math.ceil(seconds * float(speed.read_text()) / 100_000) * 100_000
 
 
-COPIES = """
-    WITH RECURSIVE copies (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM copies WHERE n < ?)
-    INSERT INTO library_book (title, author_id, isbn, genre, language, published_on, pages, price)
-    SELECT title || ' ' || n, author_id, printf('9798%09d', n * 1000000 + library_book.id), genre, language,
-           published_on, pages, price
-    FROM copies CROSS JOIN library_book LIMIT ?
-"""
-
-
-def seconds_to_download(database, log):
-    """The processor's time for the whole download: the least of four, as the others were disturbed."""
-    with gunicorn(database, log, "--timeout=0") as site:
+def measure_speed(folder):
+    """Write down how many books a worker sends in a second of CPU time: in the best of four, the least disturbed."""
+    with gunicorn(seeded(100_000), folder / "gunicorn.log", "--timeout=0") as site:
         (worker,) = site.process.children()
         taken = []
         for _ in range(4):
@@ -66,7 +50,7 @@ def seconds_to_download(database, log):
             status, body = site.get("/books/download/")
             assert status == 200
             taken.append(sum(worker.cpu_times()[:2]) - before)
-        return min(taken)
+    (folder / "books_per_second").write_text(str(100_000 / min(taken)))
 
 
 @pytest.fixture(scope="session")

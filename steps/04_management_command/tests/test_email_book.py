@@ -7,7 +7,7 @@ import pytest
 
 from tests.servers import free_port, http, manage, smtp
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.covers("library/management/commands/email_book.py", "config/mail.py")]
 
 ISBN, ADDRESS = "9780140328721", "reader@example.com"
 KNOWN = {

@@ -7,10 +7,11 @@ from contextlib import closing
 
 import pytest
 
-from tests.servers import gunicorn, make_database, wait_for
+from tests.databases import copied, seeded
+from tests.servers import gunicorn, wait_for
 from tests.streams import DOWNLOAD
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.covers("library/book_csv.py", "library/views.py", "gunicorn.conf.py")]
 
 TITLE = "Written While Reading"
 
@@ -18,7 +19,7 @@ TITLE = "Written While Reading"
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
     """A library to write into, large enough to fill the buffers between the two ends."""
-    return make_database(tmp_path_factory.mktemp("database") / "library.sqlite3", books=150_000)
+    return copied(seeded(150_000), tmp_path_factory.mktemp("database"))
 
 
 def write(database):

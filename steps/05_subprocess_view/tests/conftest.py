@@ -1,14 +1,15 @@
 """What the tests of this step share."""
 
-import os
+import math
 import sqlite3
 from contextlib import closing
 
 import pytest
 from django.test import override_settings
 
+from tests.databases import copied, kept, seeded
 from tests.exporting import add_readers, copy_of
-from tests.servers import gunicorn, make_database, wait_for
+from tests.servers import gunicorn
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -21,67 +22,28 @@ def quick_passwords():
 @pytest.fixture(scope="session")
 def database(tmp_path_factory):
     """A SQLite file with 20,000 seeded books and some readers, for tests that only read them."""
-    return made_once(tmp_path_factory, "database", small)
+    return copied(seeded(20_000, then=add_readers), tmp_path_factory.mktemp("database"))
 
 
 @pytest.fixture(scope="session")
 def large_database(tmp_path_factory):
-    """A SQLite file with so many books that a worker here needs some 3.5 seconds to send them.
+    """A SQLite file with so many books that a worker here needs about 3.5 seconds to send them.
 
-    The tests' time-outs are one or two seconds, and gunicorn acts a second later. How many books that takes
-    follows from the step's own speed, when nothing else slowed it down.
+    The tests' timeouts are one or two seconds, and gunicorn acts up to a second later. The number of books follows
+    from the step's own speed.
     """
-    return made_once(tmp_path_factory, "large_database", large)
+    return copied(seeded(books_for(3.5), then=add_readers), tmp_path_factory.mktemp("large_database"))
 
 
-def made_once(tmp_path_factory, name, make):
-    """The database that `make` makes. Where tests run beside each other, one process makes it for all."""
-    folder = tmp_path_factory.getbasetemp()
-    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / name
-    try:
-        folder.mkdir()
-    except FileExistsError:
-        wait_for((folder / "made").exists, f"another process to make the {name}", seconds=300)
-    else:
-        add_readers(make(folder / "library.sqlite3"))
-        (folder / "made").touch()
-    return folder / "library.sqlite3"
+def books_for(seconds):
+    """Return how many books a worker of this step sends in that time."""
+    speed = kept("speed", measure_speed, ("library/*.py", "gunicorn.conf.py")) / "books_per_second"
+    return math.ceil(seconds * float(speed.read_text()) / 100_000) * 100_000
 
 
-def small(path):
-    return make_database(path, books=20_000)
-
-
-def large(path):
-    database = make_database(path, books=100_000)
-    books = int(100_000 * 3.5 / seconds_to_download(database, path.with_name("gunicorn.log")))
-    multiply(database, books)
-    return database
-
-
-def multiply(database, books):
-    """Fill the table up to `books` with copies of its own rows, in one statement and with no index but the needed."""
-    with closing(sqlite3.connect(database)) as connection, connection:
-        connection.executescript("""
-            DROP INDEX IF EXISTS book_genre; DROP INDEX IF EXISTS book_published_on;
-            PRAGMA ignore_check_constraints = ON; PRAGMA cache_size = -65536;
-        """)
-        (made,) = connection.execute("SELECT count(*) FROM library_book").fetchone()
-        connection.execute(COPIES, [books // made, books - made])
-
-
-COPIES = """
-    WITH RECURSIVE copies (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM copies WHERE n < ?)
-    INSERT INTO library_book (title, author_id, isbn, genre, language, published_on, pages, price)
-    SELECT title || ' ' || n, author_id, printf('9798%09d', n * 1000000 + library_book.id), genre, language,
-           published_on, pages, price
-    FROM copies CROSS JOIN library_book LIMIT ?
-"""
-
-
-def seconds_to_download(database, log):
-    """The processor's time for the whole download: the least of four, as the others were disturbed."""
-    with gunicorn(database, log, "--timeout=0") as site:
+def measure_speed(folder):
+    """Write down how many books a worker sends in a second of CPU time: in the best of four, the least disturbed."""
+    with gunicorn(seeded(100_000, then=add_readers), folder / "gunicorn.log", "--timeout=0") as site:
         (worker,) = site.process.children()
         taken = []
         for _ in range(4):
@@ -89,7 +51,7 @@ def seconds_to_download(database, log):
             status, body = site.get("/books/download/")
             assert status == 200
             taken.append(sum(worker.cpu_times()[:2]) - before)
-        return min(taken)
+    (folder / "books_per_second").write_text(str(100_000 / min(taken)))
 
 
 @pytest.fixture(scope="session")
@@ -106,14 +68,13 @@ def library(database, tmp_path, django_db_blocker):
 
 
 @pytest.fixture
-def medium_library(database, tmp_path, django_db_blocker):
+def medium_library(tmp_path, django_db_blocker):
     """A library whose export takes half a second."""
-    library = copy_of(database, tmp_path, unblocked=django_db_blocker.unblock)
-    multiply(library.database, 300_000)
-    return library
+    return copy_of(seeded(300_000, then=add_readers), tmp_path, unblocked=django_db_blocker.unblock)
 
 
 @pytest.fixture
-def large_library(large_database, tmp_path, django_db_blocker):
-    """A library whose export takes some seconds, and its mail none: that is always a link."""
-    return copy_of(large_database, tmp_path, mail_limit=1, unblocked=django_db_blocker.unblock)
+def large_library(tmp_path, django_db_blocker):
+    """A library whose export takes about two seconds, and its email none: that is always a link."""
+    database = seeded(books_for(2), then=add_readers)
+    return copy_of(database, tmp_path, mail_limit=1, unblocked=django_db_blocker.unblock)

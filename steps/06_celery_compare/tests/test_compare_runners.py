@@ -9,6 +9,7 @@ from tests.servers import manage
 pytestmark = pytest.mark.server
 
 
+@pytest.mark.slow
 def test_it_runs_the_same_exports_through_each_runner_and_writes_all_figures(tmp_path):
     output = tmp_path / "figures.json"
     small = ["--rounds=1", "--exports=3", "--books=2000", "--large=600000", "--patience=4"]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.servers import free_port, smtp
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.covers("exports/job.py", "exports/models.py", "exports/delivery.py")]
 
 
 @pytest.fixture

@@ -29,8 +29,10 @@ STEP = Path(__file__).resolve().parent.parent
 def environment(database):
     """The environment of a process of this step that uses `database`, a SQLite file or a URL."""
     url = database if "://" in str(database) else f"sqlite:///{database}"
-    # Buffered, as a user's Python is: what is left in a buffer when a process ends is worth a test.
-    ours = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    # Buffered, as a user's Python is: what is left in a buffer when a process ends is worth a test. And with bytecode,
+    # which saves each process half of its start.
+    left_out = ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE")
+    ours = {name: value for name, value in os.environ.items() if name not in left_out}
     return {**ours, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "config.settings"}
 
 

@@ -13,6 +13,10 @@ LATE = {"acks_late": True, "reject_on_worker_lost": False}
 FEW = {"genre": "novel", "published_from": "2024-01-01"}  # books of a quick export
 
 
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def virtual_hosts():
     with rabbitmq() as urls:
@@ -49,7 +53,9 @@ def an_hour_passes(broker):
             client.zincrby("unacked_index", -3601, task)
 
 
-@pytest.mark.parametrize("options, again", [(EARLY, False), (LATE, False), ({}, True)], ids=["early", "late", "ours"])
+@pytest.mark.parametrize(
+    "options, again", [slow(EARLY, False), slow(LATE, False), ({}, True)], ids=["early", "late", "ours"]
+)
 def test_trap_a_task_whose_child_is_killed_runs_again_only_with_both_options(large_library, amqp, options, again):
     with with_celery(large_library, amqp).site() as site, large_library.reader(site) as reader:
         with worker(large_library, **with_options(**options)) as celery:
@@ -64,7 +70,9 @@ def test_trap_a_task_whose_child_is_killed_runs_again_only_with_both_options(lar
             assert len(large_library.files()) == 1
 
 
-@pytest.mark.parametrize("options, again", [(EARLY, False), (LATE, True), ({}, True)], ids=["early", "late", "ours"])
+@pytest.mark.parametrize(
+    "options, again", [(EARLY, False), slow(LATE, True), slow({}, True)], ids=["early", "late", "ours"]
+)
 def test_trap_a_task_whose_worker_is_killed_is_lost_when_it_was_acknowledged_early(large_library, amqp, options, again):
     # With this lease the second delivery finds it running, and has to come again.
     with with_celery(large_library, amqp, EXPORT_LEASE="8").site() as site, large_library.reader(site) as reader:
@@ -92,7 +100,7 @@ def test_trap_redis_gives_a_killed_workers_task_to_another_only_after_its_visibi
                 assert large_library.row(export_id)["attempt"] == 2
 
 
-@pytest.mark.parametrize("options", [EARLY, {}], ids=["early", "ours"])
+@pytest.mark.parametrize("options", [EARLY, slow({})], ids=["early", "ours"])
 def test_trap_the_file_system_gives_a_killed_workers_task_to_nobody(large_library, options):
     with with_celery(large_library).site() as site, large_library.reader(site) as reader:
         with worker(large_library, **with_options(**options)) as killed:
@@ -121,6 +129,7 @@ def test_trap_redis_delivers_a_task_again_that_takes_longer_than_the_visibility_
         assert len(large_library.files()) == len(mails) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "prefetch, state", [({"PREFETCH": "4"}, "waiting"), ({}, "done")], ids=["Celery's default", "ours"]
 )

@@ -8,7 +8,10 @@ import pytest
 from tests.servers import gunicorn, make_database, manage, nginx
 from tests.streams import DOWNLOAD, shipped_nginx_conf, warm_up
 
-pytestmark = pytest.mark.server
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.covers("library/book_csv.py", "library/views.py", "gunicorn.conf.py", "nginx.conf"),
+]
 
 # With more threads than one, gunicorn takes gthread whatever the worker class says.
 IMPATIENT_SYNC = ("--worker-class=sync", "--threads=1", "--timeout=1")

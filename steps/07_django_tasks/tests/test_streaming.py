@@ -5,7 +5,10 @@ import pytest
 from tests.servers import gunicorn, nginx, peak_memory
 from tests.streams import first_and_last_byte, shipped_nginx_conf
 
-pytestmark = pytest.mark.server
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.covers("library/book_csv.py", "library/views.py", "gunicorn.conf.py", "nginx.conf"),
+]
 
 
 @pytest.fixture(scope="module")

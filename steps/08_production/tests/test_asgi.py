@@ -7,7 +7,7 @@ import pytest
 from tests.servers import Site, answers, environment, free_port, process, wait_for
 from tests.streams import first_and_last_byte
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.covers("library/book_csv.py", "library/views.py", "gunicorn.conf.py")]
 
 
 def test_trap_under_asgi_the_first_byte_comes_with_the_last(large_database, tmp_path):

@@ -10,7 +10,7 @@ from tests.exporting import Library, add_readers
 from tests.servers import STEP, gunicorn, manage, postgresql, smtp, wait_for
 from tests.workers import with_celery, worker
 
-pytestmark = [pytest.mark.server, pytest.mark.services]
+pytestmark = [pytest.mark.server, pytest.mark.services, pytest.mark.slow]
 BOOKS = 200_000
 
 

@@ -13,7 +13,12 @@ import pytest
 from tests.exporting import Library, add_readers
 from tests.servers import manage, postgresql, smtp, wait_for
 
-pytestmark = pytest.mark.server
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.covers(
+        "exports/job.py", "exports/models.py", "exports/delivery.py", "exports/management/commands/run_export.py"
+    ),
+]
 
 
 def test_a_database_without_tables_is_one_line(library, tmp_path):

@@ -16,13 +16,13 @@ import psycopg
 import pytest
 from aiosmtpd.smtp import SMTP
 
-from tests.conftest import made_once, multiply
+from tests.databases import copied, seeded
 from tests.exporting import Library, add_readers, copy_of
 from tests.faults.restart import restartable
 from tests.faults.scene import RUNNERS, Scene, kill, note
-from tests.servers import make_database, manage, wait_for
+from tests.servers import manage, wait_for
 
-pytestmark = [pytest.mark.server, pytest.mark.services]
+pytestmark = [pytest.mark.server, pytest.mark.services, pytest.mark.slow]
 AT_A_TIME = int(os.environ.get("FAULTS", "0"))  # exports for each fault and runner; 0 is the short form
 
 
@@ -165,12 +165,8 @@ SHORT = [cell for number, cell in enumerate(CELLS) if number % 6 == 0]
 
 @pytest.fixture(scope="session")
 def books_database(tmp_path_factory):
-    def make(path):
-        database = make_database(path, books=50_000)
-        multiply(database, 800_000)  # seconds of work, with progress written every half
-        return database
-
-    return made_once(tmp_path_factory, "faults_database", make)
+    """800,000 books are seconds of work, with progress written every half second."""
+    return copied(seeded(800_000, then=add_readers), tmp_path_factory.mktemp("database"))
 
 
 @pytest.fixture(scope="session")

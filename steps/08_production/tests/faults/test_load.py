@@ -13,7 +13,7 @@ from tests.exporting import Library
 from tests.faults.scene import note
 from tests.servers import manage, program, wait_for
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.slow]
 LONG = bool(os.environ.get("FAULTS"))
 VISITORS, SECONDS = (200, 20) if LONG else (50, 2)
 USERS, EACH = (50, 20) if LONG else (10, 4)
