@@ -5,7 +5,6 @@
 The same results give the same bytes.
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -16,6 +15,8 @@ matplotlib.rcParams.update({"svg.hashsalt": "books", "svg.fonttype": "none", "fo
 
 from matplotlib import pyplot  # noqa: E402
 
+from tutorial.site.measured import RUNGS, RUNNERS, five_ways, medians, results  # noqa: E402
+
 BENCHMARKS = Path(__file__).resolve().parent
 ASSETS = BENCHMARKS.parent / "docs" / "assets"
 THEMES = {
@@ -23,42 +24,20 @@ THEMES = {
     "dark": {"ink": "#dddddd", "bars": ["#4db6ac", "#b39ddb"], "waits": "#ef5350", "free": "#2f5450"},
 }
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
-RUNGS = {
-    "howto": "1 Django's how-to",
-    "columns": "2 columns, no objects",
-    "batches": "3 in batches",
-    "formatted": "4 formatted by the database",
-    "lines": "5 lines by the database",
-    "native": "6 the native engine",
-}
-
-RUNNERS = {
-    "spawn": "a process each",
-    "database": "queue in the database",
-    "celery-files": "Celery, a folder",
-    "celery-redis": "Celery, Redis",
-    "celery-rabbitmq": "Celery, RabbitMQ",
-}
-
 NEEDED = [f"{rung}, file, {database}" for rung in RUNGS for database in NAMES]
 NEEDED += [f"shell, shell, {database}" for database in NAMES]
 
 
 def main(folder=ASSETS):
-    results = json.loads((BENCHMARKS / "results" / "speed.json").read_text("utf-8"))
-    missing = [way for way in NEEDED if way not in results["sizes"].get("1000000", {})]
+    measured = results("speed")["sizes"]
+    missing = [way for way in NEEDED if way not in measured.get("1000000", {})]
     if missing:
         sys.exit(f"Nothing was drawn. The results have no {', '.join(missing)} of a million books.")
     for theme, colours in THEMES.items():
-        save(ladder(results, colours), folder / f"ladder-{theme}.svg")
-        save(sizes(results, colours), folder / f"sizes-{theme}.svg")
-        save(ways(five_ways(results), colours), folder / f"ways-{theme}.svg")
-        save(runners(jobs(), colours), folder / f"runners-{theme}.svg")
-
-
-def jobs():
-    """What compare_runners measured, by runner."""
-    return json.loads((BENCHMARKS / "results" / "compare_runners.json").read_text("utf-8"))["medians"]
+        save(ladder(measured["1000000"], colours), folder / f"ladder-{theme}.svg")
+        save(sizes(measured, colours), folder / f"sizes-{theme}.svg")
+        save(ways(five_ways(), colours), folder / f"ways-{theme}.svg")
+        save(runners(medians(), colours), folder / f"runners-{theme}.svg")
 
 
 def runners(measured, colours):
@@ -72,7 +51,7 @@ def runners(measured, colours):
         ("%.0f", "%.1f", "%.0f"),
         strict=True,
     ):
-        values = [measured[name][key]["median"] * scale for name in RUNNERS]
+        values = [measured[name][key] * scale for name in RUNNERS]
         bars = axes.barh(list(RUNNERS.values()), values, height=0.6, color=colours["bars"][0])
         axes.bar_label(bars, fmt=text, padding=3, color=colours["ink"], fontsize=9)
         axes.set_xlim(0, max(values) * 1.25)
@@ -82,24 +61,6 @@ def runners(measured, colours):
     panels[0].invert_yaxis()
     figure.tight_layout()
     return figure
-
-
-def five_ways(results):
-    """For each way to a million books: seconds until the reader sees something, until the file, and while he is held.
-
-    The requests are those of speed.json, the jobs those of compare_runners.json.
-    """
-    million = results["sizes"]["1000000"]
-    requests = {"02 HttpResponse": "blocking, http, sqlite", "03 StreamingHttpResponse": "streamed, http, sqlite"}
-    spawned = {"05 a process": "spawn", "06 Celery, Redis": "celery-redis", "07 django.tasks": "database"}
-    rows = {}
-    for name, key in requests.items():
-        rows[name] = {"answer": million[key]["first_byte"], "file": million[key]["seconds"]}
-        rows[name]["held"] = rows[name]["file"]  # he cannot close the page
-    for name, key in spawned.items():
-        answer, finish = (jobs()[key][figure]["median"] for figure in ("large_answer", "large_finish"))
-        rows[name] = {"answer": answer, "file": finish, "held": answer}
-    return rows
 
 
 def ways(rows, colours):
@@ -133,9 +94,8 @@ def ways(rows, colours):
     return figure
 
 
-def ladder(results, colours):
+def ladder(measured, colours):
     """Books per second into a file: a group of bars a rung, and lines for the databases' own shells."""
-    measured = results["sizes"]["1000000"]
     figure, axes = pyplot.subplots(figsize=(8, 4.2))
     for place, (database, colour) in enumerate(zip(NAMES, colours["bars"], strict=True)):
         speeds = [1_000 / measured[f"{rung}, file, {database}"]["seconds"] for rung in RUNGS]
@@ -152,9 +112,9 @@ def ladder(results, colours):
     return figure
 
 
-def sizes(results, colours):
+def sizes(measured, colours):
     """Peak memory, and time for a book in the quickest run, from ten thousand books to ten million."""
-    counts = sorted(map(int, results["sizes"]))
+    counts = sorted(map(int, measured))
     figure, (memory, cost) = pyplot.subplots(1, 2, figsize=(8, 3.2))
     for way, mark, colour in (
         ("lines, file, sqlite", "o", colours["bars"][0]),
@@ -162,7 +122,7 @@ def sizes(results, colours):
         ("lines, file, postgresql", "o", colours["bars"][1]),
         ("native, file, postgresql", "s", colours["bars"][1]),
     ):
-        runs = [results["sizes"][str(count)][way] for count in counts]
+        runs = [measured[str(count)][way] for count in counts]
         engine, _, database = way.split(", ")
         style = {
             "color": colour,

@@ -1,6 +1,6 @@
 // What the site does in the reader's browser, without a server: links to whole files, and ticks for chapters.
 
-const page = location.pathname.match(/\/(0\d_\w+)\/(?:index\.html)?$/);
+const page = !location.pathname.includes("/files/") && location.pathname.match(/\/(\d\d_\w+)\/(?:index\.html)?$/);
 
 // The name above a listing leads to the whole file.
 if (page) {
@@ -34,7 +34,7 @@ function keep(chapters) {
 
 function show(chapters) {
   for (const link of document.querySelectorAll("a.md-nav__link, .chapters td a")) {
-    const chapter = link.href.match(/\/(0\d_\w+)\/(?:index\.html)?$/);
+    const chapter = link.href.match(/\/(\d\d_\w+)\/(?:index\.html)?$/);
     link.classList.toggle("chapter-done", Boolean(chapter && chapters.has(chapter[1])));
   }
 }

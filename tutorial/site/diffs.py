@@ -1,67 +1,80 @@
-"""The fence ```stepdiff in a chapter: what a step changes in a file, made when the site is built.
+"""The fence ```stepdiff: what a step changes in a file, made when the site is built.
 
 ```stepdiff
-02_httpresponse 03_streaming library/views.py
+02_httpresponse 03_streaming library/views.py book_download
 ```
 
-Of a named section of it only:
-
-```stepdiff
-02_httpresponse 03_streaming library/views.py:download
-```
-
-Or what one file of the repository has that another has not:
+Names and quoted texts choose a part of the file, as in a listing. A function that the earlier step doesn't have is all
+new. Two files of the repository can be compared too:
 
 ```stepdiff
 benchmarks/ladder/howto.py benchmarks/ladder/columns.py
 ```
+
+The copy button of a part copies its new code, without the removed lines and without the signs. A whole file has no
+button.
 """
 
-import difflib
-import re
-from textwrap import dedent
+from difflib import SequenceMatcher
+from html import escape
 
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
-from pygments.lexers.diff import DiffLexer
+from pygments.lexers import TextLexer, find_lexer_class_for_filename
 from pymdownx.superfences import SuperFencesException
 
 from tutorial import ROOT
+from tutorial.site.listings import WORD, excerpt
 
-MARKER = re.compile(r"^[ \t]*(#|<!--|\{#) --8<-- .*\n", re.MULTILINE)
+LINES_AROUND = 3
 
 
 def fence(source, language, css_class, options, md, **kwargs):
-    """Format the fence: a coloured diff of one file between two steps."""
+    """Format the fence: a diff in the colours of its language."""
+    words = [match[0] for match in WORD.finditer(source)]
     try:
-        text = difference(*source.split())
-    except (OSError, TypeError, ValueError) as error:
-        # Any other exception would be swallowed, and the page would show the fence's own text.
+        old, new, name = sides(*words)
+    except (OSError, SyntaxError, TypeError, ValueError) as error:
         raise SuperFencesException(f"stepdiff {source!r}: {error}") from error
-    coloured = highlight(text, DiffLexer(), HtmlFormatter(wrapcode=True))
-    name = source.split()[2].partition(":")[0] if len(source.split()) == 3 else ""
-    title = f'<span class="filename">{name}</span>' if name else ""
-    return coloured.replace("<pre>", f"{title}<pre>", 1)
+    lines = "".join(difference(old, new, find_lexer_class_for_filename(name) or TextLexer))
+    copied = (
+        f'class="highlight stepdiff" data-copy="{escape(new)}"' if words[3:] else 'class="highlight stepdiff no-copy"'
+    )
+    title = f'<span class="filename">{name}</span>'
+    return f"<div {copied} data-search-exclude>{title}<pre><code>{lines}</code></pre></div>"
 
 
-def difference(before, after, name="", root=ROOT):
-    """The diff, without the markers of sections and with a few lines around each change."""
-    name, _, section = name.partition(":")
-    if name:
-        before, after = f"steps/{before}/{name}", f"steps/{after}/{name}"
-    old, new = read(root / before, section), read(root / after, section)
+def sides(before, after, name="", *parts, root=ROOT):
+    """The text before and after, and the file's name."""
+    paths = [root / "steps" / step / name for step in (before, after)] if name else [root / before, root / after]
+    old, new = (path.read_text("utf-8") for path in paths)
+    kept = [part for part in parts if is_in(old, part)]
+    old, new = excerpt(old, kept) if kept or not parts else "", excerpt(new, parts)
     if old == new:
-        raise ValueError(f"{before} and {after} are the same")
-    lines = difflib.unified_diff(old, new, before.removeprefix("steps/"), after.removeprefix("steps/"), lineterm="")
-    return "\n".join(lines)
+        raise ValueError("the two are the same")
+    return old, new, name or after.rpartition("/")[2]
 
 
-def read(path, section=""):
-    """The lines of a file, or of its named section."""
-    text = path.read_text("utf-8")
-    if section:
-        start, end = (f"--8<-- [{mark}:{section}]" for mark in ("start", "end"))
-        if not (start in text and end in text):
-            raise ValueError(f"{path.name} has no section {section}")
-        text = dedent(text.partition(f"{start}\n")[2].partition(end)[0].rpartition("\n")[0])
-    return MARKER.sub("", text).splitlines()
+def is_in(text, part):
+    """Whether the text has the part. Quoted texts come in pairs and must be there."""
+    try:
+        return part[0] in "\"'" or bool(excerpt(text, [part]))
+    except ValueError:
+        return False
+
+
+def difference(old, new, lexer):
+    """The lines of a diff as HTML: removed, added, and a few around each change."""
+    before, after = (
+        highlight(text, lexer(stripnl=False), HtmlFormatter(nowrap=True)).split("\n") for text in (old, new)
+    )
+    groups = SequenceMatcher(None, old.split("\n"), new.split("\n"), autojunk=False).get_grouped_opcodes(LINES_AROUND)
+    for number, group in enumerate(groups):
+        if number or group[0][1]:
+            yield '<span class="gu">…</span>\n'
+        for kind, start, end, new_start, new_end in group:
+            if kind == "equal":
+                yield from (f"  {line}\n" for line in before[start:end])
+                continue
+            yield from (f'<span class="gd">- {line}</span>\n' for line in before[start:end])
+            yield from (f'<span class="gi">+ {line}</span>\n' for line in after[new_start:new_end])

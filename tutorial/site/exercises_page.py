@@ -3,10 +3,11 @@
 import tomllib
 
 from tutorial import all_steps
-from tutorial.repo.step_changes import about
 from tutorial.learn.assignments import all_exercises
+from tutorial.repo.step_changes import about
 
 HEAD = """---
+description: Two or three exercises for each step, with hints, tests and solutions.
 search:
   boost: 0.1
 ---
@@ -48,5 +49,5 @@ def exercise(folder):
     lines.append('??? tip "Hints"\n')
     lines += [f"    - {hint}" for goal in facts["goal"] for hint in goal["hints"]]
     lines.append('\n??? success "Our solution"\n')
-    lines.append(f'    ```diff\n    --8<-- "{folder.name}/solution.diff"\n    ```\n')
+    lines.append(f"    ```listing\n    {folder.name}/solution.diff\n    ```\n")
     return "\n".join(lines)

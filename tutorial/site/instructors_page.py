@@ -7,6 +7,7 @@ BREAKS = {"half_day": {"04": 15}, "one_day": {"03": 15, "05": 60, "07": 15}}  # 
 BEGIN = 9 * 60
 
 HEAD = """---
+description: Schedules, live demonstrations and questions for teaching the tutorial in half a day or a whole day.
 search:
   boost: 0.1
 ---

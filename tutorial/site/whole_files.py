@@ -4,10 +4,10 @@ import re
 
 from tutorial import ROOT, all_steps
 
-LISTING = re.compile(r'^ *--8<-- "([^":\n]+)(?::\w+)?"$', re.MULTILINE)
-DIFF = re.compile(r"^ *```stepdiff\n *\S+ (\S+) ([^\s:]+)(?::\w+)?\n *```$", re.MULTILINE)
-LANGUAGES = {".py": "python", ".html": "html", ".conf": "nginx", ".service": "ini", ".env": "bash", ".txt": "text"}
+LISTING = re.compile(r"^ *```listing\n *(\S+)", re.MULTILINE)
+DIFF = re.compile(r"^ *```stepdiff\n *\S+ (\S+) (\S+)", re.MULTILINE)
 HEAD = """---
+description: Each file that chapter {number} shows a part of, whole.
 search:
   exclude: true
 ---
@@ -40,5 +40,4 @@ def whole_files(root=ROOT):
 
 
 def listing(step, name):
-    language = LANGUAGES[f".{name.rpartition('.')[2]}"]
-    return f'\n## `{name}`\n\n```{language}\n--8<-- "{step}/{name}"\n```\n'
+    return f"\n## `{name}`\n\n```listing\n{step}/{name}\n```\n"

@@ -1,0 +1,1 @@
+"""What the site is made of: listings, diffs, figures, recorded output, pictures and diagrams."""
