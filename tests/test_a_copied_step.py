@@ -1,4 +1,4 @@
-"""A step folder copied anywhere runs there, with nothing installed but its own requirements.txt."""
+"""A copied step folder runs with only its requirements.txt installed, and passes with its requirements-test.txt."""
 
 import os
 import re
@@ -16,48 +16,36 @@ from tutorial.repo.step_changes import added_tests, copy_step, neighbours
 BIN = "Scripts" if sys.platform == "win32" else "bin"
 
 
-@pytest.fixture(scope="session")
-def python_with(tmp_path_factory):
-    """Gives the Python of an environment in which just a requirements.txt is installed."""
-    environments = {}
-
-    def python(requirements):
-        content = requirements.read_text("utf-8")
-        if content not in environments:
-            folder = tmp_path_factory.mktemp("environment")
-            venv.create(folder)
-            environments[content] = folder / BIN / "python"
-            # What pip would install, in a tenth of the time: uv takes from its cache what an earlier step had.
-            install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--compile-bytecode", "--python"]
-            versions = ["-c", ROOT / "constraints.txt", "-r", requirements]
-            subprocess.run([*install, environments[content], *versions], check=True)
-        return environments[content]
-
-    return python
-
-
+pytestmark = pytest.mark.slow
 STEPS = [pytest.param(step, before, id=step.name) for step, before in neighbours()]
 
 
 @pytest.mark.parametrize("step, before", STEPS)
-def test_it_migrates_seeds_serves_and_passes_its_new_fast_tests(step, before, tmp_path, python_with):
+def test_it_migrates_seeds_serves_and_passes_its_new_fast_tests(step, before, tmp_path):
     folder = tmp_path / "a folder with spaces and ä"
     copy_step(step, folder)
-    python = python_with(folder / "requirements.txt")
+    venv.create(tmp_path / "environment")
+    python = tmp_path / "environment" / BIN / "python"
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_", "DJANGO_"))}
 
     def run(*command):
-        done = subprocess.run([python, *command], cwd=folder, env=clean, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    run("manage.py", "migrate")
-    run("manage.py", "makemigrations", "--check", "--dry-run")
-    run("manage.py", "seed_books", "1000")
+    def install(requirements):  # as pip does, in a tenth of the time: uv caches what an earlier step had
+        uv = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", python]
+        run(*uv, "-c", ROOT / "constraints.txt", "-r", requirements)
+
+    install("requirements.txt")
+    run(python, "manage.py", "migrate")
+    run(python, "manage.py", "makemigrations", "--check", "--dry-run")
+    run(python, "manage.py", "seed_books", "1000")
     assert serve(python, folder, clean) == 200
-    run("-m", "pytest", "-q", "--collect-only")  # what all of the tests import is there
-    fast = ["-m", "not server and not services and not browser and not office"]
-    assert re.search(r"\d+ passed", run("-m", "pytest", "-q", *fast, "tests/internals", *added_tests(step, before)))
+    install("requirements-test.txt")
+    run(python, "-m", "pytest", "-q", "--collect-only")  # everything that the tests import is installed
+    fast = ["-m", "not server and not services and not browser and not office", "tests/internals"]
+    assert re.search(r"\d+ passed", run(python, "-m", "pytest", "-q", *fast, *added_tests(step, before)))
 
 
 def serve(python, folder, environment):

@@ -37,16 +37,24 @@ def test_constraints_are_names_and_exact_versions():
 
 
 def names(requirements):
-    wanted = [line for line in requirements if line.strip() and not line.startswith("#")]
-    return {re.match(r"[\w-]+", line).group().lower() for line in wanted}
+    return {re.match(r"[\w-]+", line).group().lower() for line in requirements if not line.startswith("#")}
 
 
 @pytest.mark.parametrize("step", all_steps(), ids=lambda step: step.name)
 def test_what_a_step_installs_is_what_the_repository_installs_for_it(step):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    to_run, (first, *to_test) = (
+        (step / name).read_text("utf-8").splitlines() for name in ("requirements.txt", "requirements-test.txt")
+    )
     extras = project["optional-dependencies"]
-    known = names(project["dependencies"] + extras["test"] + extras["fast"])
-    assert names((step / "requirements.txt").read_text("utf-8").splitlines()) <= known
+    assert names(to_run) <= names(project["dependencies"])
+    assert first == "-r requirements.txt"
+    assert names(to_test) <= names(project["dependencies"] + extras["test"] + extras["fast"]) - names(to_run)
+
+
+def test_no_lock_file_is_committed():
+    locks = {"uv.lock", "poetry.lock", "Pipfile.lock", "pdm.lock", "package-lock.json", "yarn.lock", "pylock.toml"}
+    assert [path for path in tracked() if path.name in locks] == []
 
 
 def test_the_two_supported_pairs_of_python_and_django():

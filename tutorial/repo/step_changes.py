@@ -23,15 +23,6 @@ def step_files(step):
     return files
 
 
-def same_code(before, step, name):
-    """Whether a file or a folder of the step is byte-identical in the step before. It must exist."""
-    return bool(mine := part(step, name)) and mine == part(before, name)
-
-
-def part(step, name):
-    return {file: code for file, code in step_files(step).items() if file == name or file.startswith(f"{name}/")}
-
-
 def about(step):
     return tomllib.loads((step / "step.toml").read_text("utf-8"))
 
