@@ -71,11 +71,17 @@ def excerpt(text, parts):
         return text.rstrip("\n")
     if parts[0][0] in "\"'":
         return between(text, *(part[1:-1] for part in parts))
-    return "\n\n".join(named(text, part) for part in parts)
+    lines, found, end = text.splitlines(), [], None
+    for part in parts:
+        first, last = named(text, part)
+        found += [""] if end not in (None, first) else []  # lines that follow each other stay together
+        found += dedent("\n".join(lines[first:last])).splitlines()
+        end = last
+    return "\n".join(found)
 
 
 def named(text, name):
-    """A definition or an assignment, with its decorators and the comment above it."""
+    """Where a definition or an assignment begins and ends, with its decorators and the comment above it."""
     lines, body = text.splitlines(), ast.parse(text).body
     for part in name.split("."):
         found = [node for node in body if part in names(node)]
@@ -85,7 +91,7 @@ def named(text, name):
     first = min(node.lineno for node in [found[0], *getattr(found[0], "decorator_list", [])]) - 1
     while first and lines[first - 1].lstrip().startswith("#"):
         first -= 1
-    return dedent("\n".join(lines[first : found[0].end_lineno]))
+    return first, found[0].end_lineno
 
 
 def names(node):
