@@ -10,9 +10,12 @@ import typer
 from rich.console import Console
 
 from tutorial import ROOT, UserError, end_as_with_ctrl_c
-from tutorial.learn import commands
 from tutorial.learn import demo as demonstration
+from tutorial.learn import diff as comparison
 from tutorial.learn import doctor as examination
+from tutorial.learn import progress
+from tutorial.learn import start as beginning
+from tutorial.repo import affected as dependents
 from tutorial.repo import branches as branching
 from tutorial.repo import carry as carrying
 from tutorial.site import diagrams as drawing
@@ -78,7 +81,7 @@ def start(
     The code is the end of the step before. What you write is yours: only a few names are used by
     the tests, and `start` tells them.
     """
-    stop_on_error(commands.start, step, folder, console)
+    stop_on_error(beginning.start, step, folder, console)
 
 
 @app.command(rich_help_panel=LEARN)
@@ -89,37 +92,47 @@ def check(
         typer.Argument(help="Your folder; or many, for a class.", show_default="where you started it"),
     ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="A line of CSV for each folder.")] = False,
-    limit: Annotated[int, typer.Option(min=5, help="Seconds that a folder may take.")] = 180,
+    watch: Annotated[bool, typer.Option("--watch", help="Check again whenever you save a file.")] = False,
+    limit: Annotated[int, typer.Option(min=5, help="How many seconds the tests of a folder may take.")] = 180,
 ):
-    """Run the tests of a step on your code, and say what it reaches, what is expected, and what comes next.
+    """Run the tests of a step on your code. Print which goals it reaches, why a test failed, and what comes next.
 
-    Your folder is copied first and never written to. What needs a database server, a broker or a
-    browser is left out; `pytest steps/STEP` shows it for our own code. The exit code is 0 when all goals
-    are reached.
+    The check runs on a copy of your folder. It leaves out tests that need a database server, a broker or a
+    browser. To see those tests with our code, run `pytest steps/STEP`. The exit code is 0 when all goals that
+    can be checked here are reached.
 
-    With several folders each gets a line, and the last line counts. Tests run the code that they
-    test: check strangers' folders where they can do no harm.
+    With `--watch`, the goal that failed is checked first. Press Ctrl-C to stop.
+
+    With several folders, each gets a line. Tests run the code that they test, so check code from strangers
+    in a container or a virtual machine.
     """
     end_as_with_ctrl_c()
-    stop_on_error(commands.check, step, folders or [], as_csv, limit, console, console=errors if as_csv else console)
+
+    def report():
+        examination.require_test_tools()
+        from tutorial.learn import report  # which needs psutil
+
+        return report.check(step, folders or [], as_csv, watch, limit, console)
+
+    stop_on_error(report, console=errors if as_csv else console)
 
 
 @app.command(rich_help_panel=LEARN)
 def hint(step: Step):
     """One more hint for the goal at which your last check stopped."""
-    stop_on_error(commands.hint, step, console)
+    stop_on_error(progress.hint, step, console)
 
 
 @app.command(rich_help_panel=LEARN)
 def diff(step: Step, folder: Folder = None):
     """Show how your code differs from our solution (- is yours, + is ours). Tests and texts are left out."""
-    stop_on_error(commands.diff, step, folder, console)
+    stop_on_error(comparison.diff, step, folder, console)
 
 
 @app.command(rich_help_panel=LEARN)
 def status():
     """Show all steps, and how far you have come in each."""
-    stop_on_error(commands.status, console)
+    stop_on_error(progress.status, console)
 
 
 @app.command(rich_help_panel=LEARN)
@@ -180,6 +193,15 @@ def carry(
     step.
     """
     stop_on_error(carrying.run, step, root, console, since)
+
+
+@app.command(rich_help_panel=KEEP)
+def affected(
+    file: Annotated[str, typer.Argument(help="A file of a step: its path, or 03/library/views.py.")],
+    root: Annotated[Path, typer.Option(help="The repository.", show_default="this one")] = ROOT,
+):
+    """List what depends on a file of a step: later copies, pages, goals, exercises and wrong attempts."""
+    stop_on_error(dependents.run, file, root, console)
 
 
 @app.command(rich_help_panel=KEEP)

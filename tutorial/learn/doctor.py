@@ -74,7 +74,7 @@ def all_wanted():
     port = "free" if is_free(8000) else ""
     yield Wanted("port 8000", port, "make demo", anywhere("tutorial demo --port 8001"), lacks="taken")
     server = "" if system() == "Windows" else "runs here"
-    yield Wanted("gunicorn", server, "time-outs, signals: tests with servers", anywhere(WSL))
+    yield Wanted("gunicorn", server, "timeouts, signals: tests with servers", anywhere(WSL))
     for name, programs, places, needed_for, debian, brew in SERVERS:
         get = {"Debian": f"apt install {debian}", "macOS": f"brew install {brew}", "Windows": WSL}
         yield Wanted(name, find(programs, places), needed_for, get)
@@ -82,6 +82,11 @@ def all_wanted():
 
 def has_test_tools():
     return all(map(find_spec, ("pytest", "pytest_django", "xdist", "psutil")))
+
+
+def require_test_tools():
+    if not has_test_tools():
+        raise UserError(f"The test tools are not installed. Install them: {TEST_SETUP[system()]}")
 
 
 def anywhere(text):

@@ -1,4 +1,9 @@
-"""A plugin of pytest that writes what became of each test, for `tutorial check` to put into words."""
+"""The pytest plugin of `tutorial check`: selects the tests to run now, and writes down the outcome of each test.
+
+The environment variable CHECK has JSON with three keys: `server` (whether to run the tests with servers, or the others),
+`goals` (the tests of each goal), `only` (the indexes of the goals to run). OUTCOMES is the file to write to. Each line is
+a JSON object with `test` (a node id), `outcome` and `reason`.
+"""
 
 import json
 import os
@@ -6,29 +11,62 @@ from pathlib import Path
 
 import pytest
 
+from tutorial.learn.goals import Goal
 
-class Verdicts:
-    """One JSON object a line in the file that VERDICTS names: test, outcome, came (why it failed, or "")."""
+LEFT_OUT = {
+    "services": "needs PostgreSQL, Redis or another server",
+    "browser": "needs Chromium",
+    "office": "needs LibreOffice",
+    "slow": "takes too long",
+    "trap": "shows a limit of this step that your code may not have",
+}
 
-    def __init__(self, path):
-        self.path = path
+
+class Selection:
+    def __init__(self, check, write):
+        self.server, self.only, self.write = check["server"], check["only"], write
+        self.goals = [Goal("", tuple(tests), ()) for tests in check["goals"]]
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config, items):
+        """Keep the tests to run now, in the order of the goals. First write down all tests."""
+        numbers = {item: self.number(item) for item in items}
+        items.sort(key=numbers.get)
+        reasons = {item: left_out(item) for item in items}
+        for item in items:
+            self.write(item.nodeid, "left out" if reasons[item] else "expected", reasons[item])
+        self.write("", "collected")
+        chosen = [item for item in items if not reasons[item] and numbers[item] in self.only]
+        chosen = [item for item in chosen if bool(item.get_closest_marker("server")) == self.server]
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = chosen
+
+    def number(self, item):
+        return next((number for number, goal in enumerate(self.goals) if goal.has(item.nodeid)), len(self.goals))
+
+
+def left_out(item):
+    """Why the check doesn't run this test. An empty text if it does."""
+    marks = {mark.name for mark in item.iter_markers()} | ({"trap"} if item.name.startswith("test_trap_") else set())
+    return next((reason for mark, reason in LEFT_OUT.items() if mark in marks), "")
+
+
+class Outcomes:
+    def __init__(self, write):
+        self.write = write
 
     def pytest_runtest_logreport(self, report):
-        # A test has three parts. The call tells how it went; the others tell only of what went wrong before or after.
+        # A test has three phases. Setup and teardown matter only if they go wrong.
         if report.when == "call" or not report.passed:
-            self.write(report.nodeid, report.outcome, report.longrepr)
+            self.write(report.nodeid, report.outcome, message(report.longrepr))
 
     def pytest_collectreport(self, report):
         if report.failed:
-            self.write(report.nodeid, "failed", report.longrepr)
-
-    def write(self, test, outcome, reason):
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"test": test, "outcome": outcome, "came": came(reason)}) + "\n")
+            self.write(report.nodeid, "failed", message(report.longrepr))
 
 
-def came(reason):
-    """The message of an error, without where it was raised."""
+def message(reason):
+    """The message of an error, without the place where it was raised."""
     if reason is None:
         return ""
     if isinstance(reason, tuple):  # of a skipped test: file, line, reason
@@ -41,5 +79,14 @@ def came(reason):
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config):
-    if not hasattr(config, "workerinput"):  # the workers of pytest-xdist report to the process that started them
-        config.pluginmanager.register(Verdicts(Path(os.environ["VERDICTS"])), "verdicts")
+    with_xdist = hasattr(config, "workerinput")  # the process that started this one writes
+    file = None if with_xdist else Path(os.environ["OUTCOMES"]).open("a", encoding="utf-8", buffering=1)
+
+    def write(test, outcome, reason=""):
+        if file:
+            file.write(json.dumps({"test": test, "outcome": outcome, "reason": reason}) + "\n")
+
+    config.pluginmanager.register(Selection(json.loads(os.environ["CHECK"]), write), "selection")
+    config.pluginmanager.register(Outcomes(write), "outcomes")
+    if file:
+        config.add_cleanup(file.close)

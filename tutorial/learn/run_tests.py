@@ -1,4 +1,4 @@
-"""`tutorial check`: the tests of a step or an exercise, run on a copy of a learner's folder."""
+"""Run the tests of a step or an exercise on a copy of a learner's folder."""
 
 import json
 import os
@@ -18,53 +18,81 @@ import psutil
 from tutorial import UserError, ignore_local
 from tutorial.learn.assignments import Assignment, write
 
-LEFT_OUT = "not services and not browser and not office"  # what a learner's machine need not have
-# What the learner's shell has for other purposes. With CI a test that is left out would be one that failed.
+# Variables that the learner's shell may have for other purposes. With CI, pytest takes a skipped test for a failure.
+# Without bytecode, each process that a test starts would compile the project again.
 COLORS = ("FORCE_COLOR", "PY_COLORS")
 NOT_OURS = (*COLORS, "CI", "CELERY_", "DATA_DIR", "DATABASE_URL", "DJANGO_", "EMAIL_", "EXPORT_", "PYTEST_", "SITE_URL")
+NOT_OURS += ("PYTHONDONTWRITEBYTECODE",)
+
+REACHED, FAILED, NOT_CHECKED, UNKNOWN = "reached", "failed", "not checked", "unknown"
 
 
 @dataclass
-class Verdict:
-    """What became of a folder. `trouble` is one sentence if its tests could not be run."""
+class Result:
+    """What is known about a folder. `trouble` is a sentence if its tests could not be run to their end."""
 
     assignment: Assignment
     folder: Path
     trouble: str = ""
-    tests: dict = field(default_factory=dict)  # node id: (outcome, what came instead)
+    tests: dict = field(default_factory=dict)  # node id: (outcome, reason)
+    collected: bool = False  # whether `tests` has all tests
     seconds: float = 0
 
-    def failed(self, goal=None):
-        """The node ids that failed, of a goal or of all."""
-        failed = sorted(test for test, (outcome, _) in self.tests.items() if outcome == "failed")
-        return [test for test in failed if goal is None or goal.has(test)]
+    def of(self, goal, *outcomes):
+        """The node ids of a goal's tests with one of these outcomes."""
+        return sorted(test for test, (outcome, _) in self.tests.items() if outcome in outcomes and goal.has(test))
 
-    def came(self):
-        """What came instead, for each test that failed."""
-        return "\n".join(f"{test}: {self.tests[test][1]}" for test in self.failed())
+    def state(self, goal):
+        if self.of(goal, "failed"):
+            return FAILED
+        if not self.collected or self.of(goal, "expected"):
+            return UNKNOWN
+        return REACHED if self.of(goal, "passed") else NOT_CHECKED
 
-    def reached(self, goal):
-        return not self.trouble and not self.failed(goal)
+    def goals(self, *states):
+        return [goal for goal in self.assignment.task.goals if self.state(goal) in states]
+
+    def is_final(self, goal):
+        """Whether no test of this goal is still to come."""
+        return self.collected and not self.of(goal, "expected")
+
+    def is_complete(self):
+        """Whether all goals that could be checked here are reached, and at least one was."""
+        return bool(not self.trouble and self.goals(REACHED) and not self.goals(FAILED, UNKNOWN))
+
+    def failed(self):
+        return sorted(test for test, (outcome, _) in self.tests.items() if outcome == "failed")
 
     def passed(self):
         return [test for test, (outcome, _) in self.tests.items() if outcome == "passed"]
 
+    def reasons(self):
+        """Why tests failed, a line each."""
+        return "\n".join(f"{test}: {self.tests[test][1]}" for test in self.failed())
 
-def check(assignment, folder, limit=180):
-    """Run its tests on a copy of `folder`. Gives a Verdict, after `limit` seconds at the latest."""
-    began, verdict = time.monotonic(), Verdict(assignment, folder)
-    with copy_of(assignment, folder) as copy, tempfile.TemporaryDirectory(prefix="verdicts-") as notes:
-        runner = Runner(copy, began + limit, Path(notes) / "verdicts.jsonl")
+
+def check(assignment, folder, limit=180, first=None, changed=lambda result: None):
+    """Run its tests on a copy of `folder`. Return a Result, after `limit` seconds at the latest.
+
+    The tests of the goal with the index `first` run before all others. If one fails, the others don't run.
+    `changed(result)` is called about every tenth of a second, for example to print what is known so far.
+    """
+    began, result = time.monotonic(), Result(assignment, folder)
+    goals = assignment.task.goals
+    others = [number for number in range(len(goals)) if number != first]
+    rounds = [others] if first is None else [[first], others]
+    with copy_of(assignment, folder) as copy, tempfile.TemporaryDirectory(prefix="outcomes-") as notes:
+        runner = Runner(copy, began + limit, Path(notes) / "outcomes.jsonl", result, changed)
         try:
-            verdict.trouble = runner.trouble_to_start()
-            if not verdict.trouble:
-                slow = [f"--deselect={test}" for test in assignment.task.leaves_out if "::" in test]
-                verdict.tests, verdict.trouble = runner.run_tests([*assignment.tests, *slow])
+            with runner.started("-m", "tutorial.learn.run_commands", *START) as starting:
+                for only in rounds:
+                    if not result.trouble and (first is None or result.state(goals[first]) != FAILED):
+                        runner.run_round(only, starting)
         except subprocess.TimeoutExpired:
-            verdict.trouble = f"It did not end within {limit} seconds. Does something wait for ever?"
-            verdict.tests = runner.outcomes()
-    verdict.seconds = time.monotonic() - began
-    return verdict
+            result.trouble = f"The tests did not end within {limit} seconds. Does your code wait for something forever?"
+        runner.read_outcomes()
+    result.seconds = time.monotonic() - began
+    return result
 
 
 @contextmanager
@@ -72,7 +100,7 @@ def copy_of(assignment, folder):
     """The learner's files with our tests in the place of theirs, in a folder that is deleted in the end."""
     if not (folder / "manage.py").is_file():
         raise UserError(
-            f"{folder} has no manage.py, so it is no Django project. To begin: tutorial start {assignment.number}"
+            f"{folder} has no manage.py, so it is not a Django project. To begin: tutorial start {assignment.number}"
         )
     with tempfile.TemporaryDirectory(prefix="tutorial-check-", ignore_cleanup_errors=True) as place:
         copy = Path(place).resolve() / "project"
@@ -108,88 +136,109 @@ def remove(path):
         path.unlink(missing_ok=True)
 
 
+START = ("check", "makemigrations --check --dry-run --no-input", "migrate --verbosity=0")
+MODELS_CHANGED = 11  # the exit code if the second of these fails
+
+
 class Runner:
-    """Runs what has to be run in a learner's project until `deadline` (time.monotonic), then no longer."""
+    """Runs processes in a learner's project until `deadline` (time.monotonic), and keeps `result` up to date."""
 
-    def __init__(self, folder, deadline, verdicts):
-        self.folder, self.deadline, self.verdicts = folder, deadline, verdicts
+    def __init__(self, folder, deadline, outcomes, result, changed):
+        self.folder, self.deadline, self.outcomes = folder, deadline, outcomes
+        self.result, self.changed = result, changed
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
-        self.environment |= {"VERDICTS": str(verdicts), "PYTHONDONTWRITEBYTECODE": "1"}
-        self.environment |= {"NO_COLOR": "1", "PYTHON_COLORS": "0"}  # what is said is read by us
+        self.environment |= {"OUTCOMES": str(outcomes), "NO_COLOR": "1", "PYTHON_COLORS": "0"}
 
-    def run(self, *arguments):
-        """The return code and all that Python says of `arguments`. Whatever it has started ends with it."""
-        command = [sys.executable, *arguments]
-        # Nobody would see a question.
-        options = {
-            "stdin": subprocess.DEVNULL,
-            "stdout": subprocess.PIPE,
-            "stderr": subprocess.STDOUT,
-            "text": True,
-            "errors": "replace",
-        }
+    @contextmanager
+    def started(self, *arguments, **variables):
+        """A Python process whose output goes into a file, `process.output`. Everything that it starts ends with it."""
         own = {"start_new_session": True} if os.name == "posix" else {}
-        with subprocess.Popen(command, cwd=self.folder, env=self.environment, **options, **own) as process:
-            try:
-                said, _ = process.communicate(timeout=max(0, self.deadline - time.monotonic()))
-                return process.returncode, said
-            finally:
-                end(process)
+        options = {"cwd": self.folder, "env": self.environment | variables, "stdin": subprocess.DEVNULL, **own}
+        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+            options |= {"stdout": output, "stderr": subprocess.STDOUT}
+            with subprocess.Popen([sys.executable, *arguments], **options) as process:
+                process.output = output
+                try:
+                    yield process
+                finally:
+                    end(process)
 
-    def trouble_to_start(self):
-        """The line that matters, if the project cannot be imported, or its tables not be made."""
-        for arguments, advice in (
-            (["check"], ""),
-            (
-                ["makemigrations", "--check", "--dry-run", "--no-input"],
-                "Your models have changed: python manage.py makemigrations",
-            ),
-            (["migrate", "--verbosity=0"], ""),
-        ):
-            code, said = self.run("manage.py", *arguments)
-            if code:
-                if advice and "Traceback" not in said:
-                    return advice
-                return self.line_that_matters(said)
-        (self.folder / "db.sqlite3").unlink(missing_ok=True)
-        return ""
+    def wait(self, process):
+        """Wait for its end. Return its exit code and its output."""
+        while process.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.1)
+            self.changed(self.result)
+            if time.monotonic() > self.deadline:
+                raise subprocess.TimeoutExpired(process.args, 0)
+        process.output.seek(0)
+        return process.returncode, process.output.read()
 
-    def line_that_matters(self, said):
+    def run_round(self, only, starting):
+        """Run the tests of the goals with these indexes: those in one process first, then those with servers."""
+        with self.pytest(only, server=False) as testing:
+            self.result.trouble = self.trouble_to_start(starting)
+            if not self.result.trouble:
+                self.finish(testing)
+        goals = [self.result.assignment.task.goals[number] for number in only]
+        if not self.result.trouble and any(self.result.of(goal, "expected") for goal in goals):
+            # One more than two: many tests wait for a process, and leave a core to others.
+            parallel = ["-n3", "--dist=load", "--maxschedchunk=1"] if (os.cpu_count() or 1) > 1 else []
+            with self.pytest(only, True, *parallel) as testing:
+                self.finish(testing)
+
+    def pytest(self, only, server, *options):
+        task, tests = self.result.assignment.task, self.result.assignment.tests
+        command = ["-m", "pytest", "-c", "pytest.ini", "-q", "--tb=short", "-p", "no:cacheprovider", *options]
+        command += ["-p", "tutorial.learn.outcomes_plugin", "--continue-on-collection-errors"]
+        command += [f"--deselect={test}" for test in task.leaves_out if "::" in test]
+        facts = {"server": server, "only": only, "goals": [goal.tests for goal in task.goals]}
+        return self.started(*command, *tests, CHECK=json.dumps(facts))
+
+    def trouble_to_start(self, starting):
+        """The line that matters, if the project cannot be imported or its tables cannot be made."""
+        code, output = self.wait(starting)
+        if code == MODELS_CHANGED and "Traceback" not in output:
+            return "Your models have changed: python manage.py makemigrations"
+        return self.line_that_matters(output) if code else ""
+
+    def line_that_matters(self, output):
         """Of a traceback, the last place in the learner's own files, and the error; else the first error of a check."""
-        lines = [line.strip() for line in said.splitlines() if line.strip()]
-        places = re.findall(rf'File "{re.escape(str(self.folder))}{re.escape(os.sep)}(.+?)", line (\d+)', said)
-        if "Traceback" not in said and "ERRORS:" in lines:
+        lines = [line.strip() for line in output.splitlines() if line.strip()]
+        places = re.findall(rf'File "{re.escape(str(self.folder))}{re.escape(os.sep)}(.+?)", line (\d+)', output)
+        if "Traceback" not in output and "ERRORS:" in lines:
             return lines[lines.index("ERRORS:") + 1]
-        error = lines[-1] if lines else "It ended without a word."
+        error = lines[-1] if lines else "It ended without a message."
         places = [place for place in places if place[0] != "manage.py"] or places
         return f"{places[-1][0]}, line {places[-1][1]}: {error}" if places else error
 
-    def run_tests(self, tests):
-        """The outcome of each test, and a sentence if pytest itself did not get as far."""
-        command = ["-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", "-p", "tutorial.learn.outcomes_plugin"]
-        # A trap is what the step itself does not survive yet. A learner's code may.
-        command += ["-m", LEFT_OUT, "-k", "not test_trap_", "--continue-on-collection-errors"]
-        # One more than two: many tests wait for a process, which leaves a core to others.
-        command += ["-n3", "--dist=worksteal"] if (os.cpu_count() or 1) > 1 else []
-        code, said = self.run(*command, *tests)
-        outcomes = self.outcomes()
-        errors = [line[2:].strip() for line in said.splitlines() if line.startswith("E ")]
-        if not outcomes or code not in (0, 1):  # neither "all passed" nor "some failed"
-            return {}, errors[-1] if errors else self.line_that_matters(said)
-        return outcomes, ""
+    def finish(self, testing):
+        """Wait for pytest, and tell each new outcome."""
+        tell, self.changed = self.changed, lambda result: (self.read_outcomes(), tell(result))
+        try:
+            code, output = self.wait(testing)
+        finally:
+            self.changed = tell
+        self.read_outcomes()
+        if code not in (0, 1, 5):  # all tests passed, some failed, or none was selected
+            errors = [line[2:].strip() for line in output.splitlines() if line.startswith("E ")]
+            self.result.trouble = errors[-1] if errors else self.line_that_matters(output)
+        self.changed(self.result)
 
-    def outcomes(self):
-        """What is known so far: for each test its outcome, and what came instead."""
-        lines = self.verdicts.read_text("utf-8").splitlines() if self.verdicts.exists() else []
-        outcomes = {}
-        for each in map(json.loads, lines):
-            if outcomes.get(each["test"], ("",))[0] != "failed":
-                outcomes[each["test"]] = each["outcome"], each["came"].replace(f"{self.folder}{os.sep}", "")
-        return outcomes
+    def read_outcomes(self):
+        """Put what is known so far into the result: for each test its outcome and the reason."""
+        text = self.outcomes.read_text("utf-8") if self.outcomes.exists() else ""
+        tests = {}
+        for each in map(json.loads, text[: text.rfind("\n") + 1].splitlines()):
+            known, new = tests.get(each["test"], ("",))[0], each["outcome"]
+            if not (known == "failed" or (known and new in ("expected", "left out"))):
+                tests[each["test"]] = new, each["reason"].replace(f"{self.folder}{os.sep}", "")
+        self.result.collected = bool(tests.pop("", None))
+        self.result.tests = tests
 
 
 def end(process):
-    """End it with all that it has started. A Ctrl-C first: it lets tests stop their servers."""
+    """End it with everything that it has started. Ctrl-C first, so that tests can stop their servers."""
     if process.poll() is None:
         started = psutil.Process(process.pid).children(recursive=True)
         if os.name == "posix":
@@ -200,6 +249,6 @@ def end(process):
                 each.kill()
         psutil.wait_procs(started, timeout=10)
         process.wait()
-    if os.name == "posix":  # whom it has left behind
+    if os.name == "posix":  # processes that it has left behind
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -1,0 +1,1 @@
+"""What learners use: `tutorial demo`, `start`, `check`, `hint`, `diff`, `status` and `doctor`."""

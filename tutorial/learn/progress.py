@@ -1,0 +1,93 @@
+"""How far a learner has come, kept in a file: what `tutorial status` and `tutorial hint` show."""
+
+import json
+import os
+from pathlib import Path
+
+from rich.markup import escape
+from rich.table import Table
+
+from tutorial import ROOT, UserError, all_steps
+from tutorial.learn import assignments
+
+FILE = Path(os.environ.get("TUTORIAL_FILE") or ROOT / ".progress.json")
+
+
+def folder_of(task, folder):
+    """The folder that was named, or the one that the step was started in."""
+    if not folder:
+        known = read(task).get("folder")
+        if not known:
+            raise UserError(f"Which folder? Name it, or begin with: tutorial start {task.number}")
+        folder = Path(known)
+    if not folder.is_dir():
+        raise UserError(f"There is no folder {folder}.")
+    return Path(os.path.realpath(folder))
+
+
+def read_all():
+    try:
+        known = json.loads(FILE.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def read(task):
+    """What is known about a learner's work on this step or exercise."""
+    return read_all().get(task.name, {})
+
+
+def remember(task, **facts):
+    keep({**read_all(), task.name: read(task) | facts})
+
+
+def forget(task):
+    keep({name: facts for name, facts in read_all().items() if name != task.name})
+
+
+def keep(known):
+    """Write the file. If that fails, only the memory is lost."""
+    part = FILE.with_name(f"{FILE.name}.part")
+    try:
+        part.write_text(json.dumps(known, indent=2), "utf-8")
+        part.replace(FILE)
+    except OSError:
+        pass
+
+
+def hint(name, console):
+    """The next hint for the goal at which the last check stopped."""
+    task = assignments.find(name)
+    known, all_goals = read(task), task.task.goals
+    if "goals" in known and known.get("reached") == known["goals"]:
+        console.print(f"All goals of {task.number} are reached. Compare with our solution: tutorial diff {task.number}")
+        return
+    goal, given = all_goals[min(known.get("goal", 0), len(all_goals) - 1)], known.get("hints", 0)
+    console.print(f"{goal.says}", markup=False, style="bold")
+    if given >= len(goal.hints):
+        for count, text in enumerate(goal.hints, 1):
+            console.print(f"{count}. {text}", markup=False)
+        console.print(f"There are no more hints. Compare with our solution: tutorial diff {task.number}")
+        return
+    remember(task, hints=given + 1)
+    console.print(f"{given + 1} of {len(goal.hints)}: {goal.hints[given]}", markup=False)
+
+
+def status(console):
+    """All steps, and how far the learner has come in each."""
+    table, known = Table(box=None, padding=(0, 2, 0, 0)), read_all()
+    for column in ("step", "", "minutes", "goals", "folder"):
+        right = column in ("minutes", "goals")
+        table.add_column(column, justify="right" if right else "left", overflow="fold")
+    begun = [exercise for exercise in assignments.all_exercises() if known.get(exercise.name)]
+    for task in [*map(assignments.of_step, all_steps()), *map(assignments.of_exercise, begun)]:
+        facts = known.get(task.name, {})
+        reached = f"{facts['reached']} of {facts['goals']}" if "reached" in facts else "begun" if facts else "–"
+        table.add_row(task.number, task.title, str(task.minutes), reached, escape(str(nearby(facts.get("folder", "")))))
+    console.print(table)
+
+
+def nearby(folder):
+    """As it is called from here, if it is below."""
+    return os.path.relpath(folder) if folder and Path(folder).is_relative_to(Path.cwd()) else folder

@@ -1,0 +1,211 @@
+"""`tutorial check`: print which goals of a step a learner's code reaches, and what comes next."""
+
+import csv
+import os
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from rich.markup import escape
+
+from tutorial import UserError, is_local
+from tutorial.learn import assignments, progress
+from tutorial.learn.run_tests import FAILED, NOT_CHECKED, REACHED, UNKNOWN, Result
+from tutorial.learn.run_tests import check as run_check
+
+SHOWN = 3  # failed tests of a goal that are printed one by one
+
+
+def check(name, folders, as_csv, watch, limit, console):
+    """Report on one folder in detail, or on several with a line each. Return the exit code."""
+    task = assignments.find(name)
+    if watch and (as_csv or len(folders) > 1):
+        raise UserError("--watch is for one folder, and not for --csv.")
+    if len(folders) > 1 or as_csv:
+        return check_many(task, folders, as_csv, limit, console)
+    folder = progress.folder_of(task, folders[0] if folders else None)
+    if watch:
+        check_after_each_save(task, folder, limit, console)
+    return 0 if check_one(task, folder, limit, console).is_complete() else 1
+
+
+def check_one(task, folder, limit, console, first=None, changed=lambda: None):
+    """Check a folder, and print each goal as soon as it is known. The goal with the index `first` comes first."""
+    report = Report(task, console, first)
+    console.print(f"\n[bold]{escape(task.heading)}[/bold]: checking {escape(str(folder))}\n")
+    with console.status(f"Running tests, for at most {limit} seconds …"):
+        result = run_check(task, folder, limit, first, lambda result: (changed(), report.update(result)))
+    report.end(result)
+    return result
+
+
+class Report:
+    """Prints each goal once, in order, when all its tests have run."""
+
+    def __init__(self, task, console, first=None):
+        self.task, self.console, goals = task, console, list(task.task.goals)
+        self.coming = goals if first is None else [goals[first], *goals[:first], *goals[first + 1 :]]
+        self.in_detail = True  # until the first goal that failed
+
+    def update(self, result):
+        while self.coming and result.is_final(self.coming[0]) and not result.trouble:
+            self.print_goal(result, self.coming.pop(0))
+
+    def end(self, result):
+        """Print what is left, and what comes next. Remember it for `tutorial hint` and `tutorial status`."""
+        self.update(result)
+        console, number, todo = self.console, self.task.number, next_goal(result)
+        if result.trouble:
+            console.print("The tests could not be run to their end:" if result.tests else "The tests could not be run:")
+            console.print(f"  {result.trouble}", style="red", markup=False)
+            for test in result.failed()[:SHOWN] if self.in_detail else []:
+                self.print_test(result, test)
+        elif self.coming:
+            console.print(f"  The other {len(self.coming)} goals are checked when this one is reached.")
+        console.print(f"\n{score(result)}")
+        facts = {"folder": str(result.folder), "reached": len(result.goals(REACHED)), "goals": checked(result)}
+        if result.is_complete():
+            progress.remember(self.task, goal=0, hints=0, **facts)
+            console.print(f"All goals reached. Compare with our solution: tutorial diff {number}\n", style="green")
+        elif todo is not None:
+            known = progress.read(self.task)
+            hints = max(known.get("hints", 0), 1) if known.get("goal") == todo else 1
+            progress.remember(self.task, goal=todo, hints=hints, **facts)
+            goal = self.task.task.goals[todo]
+            console.print(f"\n[bold]Next[/bold]: {escape(goal.says)}")
+            console.print(f"[bold]Hint[/bold]: {escape(goal.hints[hints - 1])}")
+            console.print(f"More: tutorial hint {number}\n")
+
+    def print_goal(self, result, goal):
+        console, says, failed = self.console, escape(goal.says), result.of(goal, "failed")
+        if result.state(goal) == NOT_CHECKED:
+            console.print(f"  [dim]–[/dim] {says} [dim]({why_not_checked(result, goal)})[/dim]")
+        elif not failed:
+            console.print(f"  [green]✓[/green] {says}")
+        else:
+            ran = len(failed) + len(result.of(goal, "passed"))
+            console.print(f"  [red]✗[/red] {says} [dim]({len(failed)} of {ran} tests failed)[/dim]")
+            for test in failed[:SHOWN] if self.in_detail else []:
+                self.print_test(result, test)
+            if self.in_detail and len(failed) > SHOWN:
+                console.print(f"      and {len(failed) - SHOWN} more")
+            self.in_detail = False
+
+    def print_test(self, result, test):
+        self.console.print(f"      expected  {in_words(test)}", markup=False)
+        self.console.print(f"      got       {in_short(result.tests[test][1])}", markup=False, style="red")
+        self.console.print(f"      test      {test}", markup=False, style="dim")
+
+
+def next_goal(result):
+    """The index of the first goal that is not reached; None if there is none."""
+    goals = result.goals(FAILED) or result.goals(UNKNOWN)
+    return result.assignment.task.goals.index(goals[0]) if goals else None
+
+
+def checked(result):
+    return len(result.goals(REACHED, FAILED, UNKNOWN))
+
+
+def score(result):
+    reached, left_out = len(result.goals(REACHED)), len(result.goals(NOT_CHECKED))
+    if left_out:
+        return f"{reached} of {checked(result)} goals checked here reached, {left_out} not checked."
+    return f"{reached} of {checked(result)} goals reached."
+
+
+def why_not_checked(result, goal):
+    """The reasons why tests of this goal did not run, and how to see them on our code."""
+    reasons = {result.tests[test][1] for test in result.of(goal, "left out", "skipped")} or {"takes too long"}
+    step = "" if "tests/exercise" in goal.tests[0] else f"; run pytest steps/{result.assignment.number}_*"
+    return escape(f"not checked here: {', '.join(sorted(reasons))}{step}")
+
+
+def in_words(test):
+    """tests/test_x.py::test_a_dash_is_standard_output[1] → a dash is standard output, with 1"""
+    if "::" not in test:
+        return f"{test} can be run"
+    name, _, values = test.rpartition("::")[2].partition("[")
+    words = name.removeprefix("test_").replace("_", " ")
+    return f"{words}, with {values.removesuffix(']')}" if values else words
+
+
+def in_short(message):
+    """The first lines of an assertion's message, without its class."""
+    lines = [line.strip() for line in message.removeprefix("AssertionError: ").splitlines() if line.strip()]
+    text = "; ".join(lines[:2])
+    return text if len(text) <= 300 else f"{text[:300]}…"
+
+
+def check_many(task, folders, as_csv, limit, console):
+    """Print a line for each folder. A folder that cannot be checked does not stop the list."""
+    table, complete = csv.writer(sys.stdout, lineterminator="\n"), 0
+    if as_csv:
+        table.writerow(["folder", "goals", "of", "passed", "failed", "seconds", "next"])
+    for folder in folders or [None]:
+        try:
+            real = progress.folder_of(task, folder)
+            folder = folder or real  # a list is easier to read with the names that were typed
+            result = run_check(task, real, limit)
+        except (UserError, OSError) as error:
+            result = Result(task, folder, trouble=str(error))
+        todo, reached, of = next_goal(result), len(result.goals(REACHED)), checked(result)
+        says = result.trouble or ("" if todo is None else task.task.goals[todo].says)
+        complete += result.is_complete()
+        if as_csv:
+            table.writerow([folder, reached, of, len(result.passed()), len(result.failed()), round(result.seconds), says])
+            sys.stdout.flush()
+        else:
+            console.print(f"{reached} of {of}  {folder}  {says}", markup=False)
+    print(f"{complete} of {len(folders or [None])} have reached all goals of {task.number}.", file=sys.stderr)
+    return 0 if complete == len(folders or [None]) else 1
+
+
+class FileSaved(Exception):
+    """The learner has saved a file, so a running check is out of date."""
+
+
+def check_after_each_save(task, folder, limit, console):
+    """Check again whenever a file of the folder is saved, beginning with the goal that failed. Ctrl-C ends it."""
+    first = None
+    while True:
+        seen = saved(folder)
+
+        def stop_if_saved(seen=seen):
+            if saved(folder) != seen:
+                raise FileSaved
+
+        try:
+            first = next_goal(check_one(task, folder, limit, console, first, stop_if_saved))
+        except UserError as error:
+            console.print(str(error), style="red", markup=False)
+        except FileSaved:
+            pass
+        else:
+            console.print("Save a file to check again. Press Ctrl-C to stop.")
+        now = wait_for_change(folder, seen)
+        names = sorted(str(name) for name in now.keys() | seen.keys() if now.get(name) != seen.get(name))
+        console.rule(f"{time.strftime('%H:%M:%S')}  {escape(', '.join(names[:3]))}")
+
+
+def wait_for_change(folder, seen):
+    """Wait until a file is saved, and until the editor has saved all of them."""
+    now, before = saved(folder), seen
+    while now == seen or now != before:
+        time.sleep(0.2)
+        now, before = saved(folder), now
+    return now
+
+
+def saved(folder):
+    """When each file was saved: its time and size, by its path inside of the folder."""
+    times = {}
+    for place, folders, files in os.walk(folder):
+        here = Path(place).relative_to(folder)
+        folders[:] = [name for name in folders if name != ".git" and not is_local(here / name)]
+        for name in files:
+            with suppress(OSError):  # deleted just now, or a link to nothing
+                found = Path(place, name).stat()
+                times[here / name] = found.st_mtime_ns, found.st_size
+    return times
