@@ -10,7 +10,7 @@ import nox
 
 PYTHONS, DJANGOS = ["3.11", "3.12", "3.13", "3.14"], ["5.2", "6.0", "6.1"]
 PAIRS = [(python, django) for python in PYTHONS for django in DJANGOS if django == "5.2" or python != "3.11"]
-FAST = "not server and not services and not browser and not office"  # what depends on Django, and on nothing else
+FAST = "not server and not services and not browser"  # what depends on Django, and on nothing else
 
 nox.options.error_on_missing_interpreters = False
 

@@ -44,7 +44,7 @@ def test_it_migrates_seeds_serves_and_passes_its_new_fast_tests(step, before, tm
     assert serve(python, folder, clean) == 200
     install("requirements-test.txt")
     run(python, "-m", "pytest", "-q", "--collect-only")  # everything that the tests import is installed
-    fast = ["-m", "not server and not services and not browser and not office", "tests/internals"]
+    fast = ["-m", "not slow and not server and not services and not browser", "tests/internals"]
     assert re.search(r"\d+ passed", run(python, "-m", "pytest", "-q", *fast, *added_tests(step, before)))
 
 

@@ -56,7 +56,10 @@ def carry_file(file, step, following, commit):
     if target == base:
         return write(following / file, edited)
     if target is None:
-        raise NotCarried(f"{following.name} has no {file}{moved_to(file, base, step, following)}.")
+        moved = moved_to(file, base, step, following)
+        raise NotCarried(
+            f"{following.name} has no {file}{f'; it may have moved: {moved} looks like it' if moved else ''}."
+        )
     merged = merge(target, base, edited) if None not in (base, edited) else None
     if merged is None:
         raise NotCarried(f"Conflict in steps/{following.name}/{file}, which was left as it is.")
@@ -64,11 +67,11 @@ def carry_file(file, step, following, commit):
 
 
 def moved_to(file, content, step, following):
-    """Where a file may be in the later step, as the rest of a sentence."""
+    """The file of the later step, new there, that looks most like this one. None, if none is much like it."""
     new = {name: code for name, code in step_files(following).items() if name not in step_files(step)}
     alike = {name: similarity(content, code) + 0.3 * (Path(name).name == Path(file).name) for name, code in new.items()}
     best = max(alike, key=alike.get, default=None)
-    return f"; it may have moved: {best} looks like it" if best and alike[best] > 0.4 else ""
+    return best if best and alike[best] > 0.4 else None
 
 
 def similarity(one, other):
