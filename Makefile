@@ -9,8 +9,10 @@ DOCS_PORT ?= 8300
 TIMEOUT ?= 0
 
 BIN = $(VENV)/bin
+# uv installs everything: the one on your PATH, or one that pip puts into the virtual environment.
+UV ?= $(or $(shell command -v uv),$(BIN)/uv)
 
-.PHONY: demo test test-setup docs bench faults load lint constraints
+.PHONY: demo test test-all test-setup docs bench faults load lint constraints
 
 demo: $(VENV)/with-demo
 	@$(BIN)/tutorial demo $(STEP) $(if $(BOOKS),--books $(BOOKS)) --port $(PORT) --timeout $(TIMEOUT)
@@ -18,7 +20,10 @@ demo: $(VENV)/with-demo
 test-setup: $(VENV)/with-test
 
 test: test-setup
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest
+
+test-all: test-setup
+	$(BIN)/pytest --all
 
 docs: $(VENV)/with-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
@@ -46,12 +51,15 @@ EXTRAS_demo = .
 EXTRAS_docs = .[docs]
 EXTRAS_test = .[test,docs]
 
-$(VENV)/with-%: pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/with-%: pyproject.toml constraints.txt | $(BIN)/python $(UV)
 	@echo "Installing into $(VENV) (once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '$(EXTRAS_$*)'
+	@UV_COMPILE_BYTECODE=1 $(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '$(EXTRAS_$*)'
 	@touch $@
 
-$(VENV)/bin/python:
+$(BIN)/uv: | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 		|| { echo "Python 3.11 or newer is needed. Name one: make demo PYTHON=python3.13"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \

@@ -3,9 +3,9 @@
 Each step is a Django project with its own settings, so it needs a pytest process of its own. `pytest` at the root runs
 the repository's own tests and then each step's, and passes its options on.
 
-Two kinds of tests run with `--all` only: tests marked `slow`, and tests that cover nothing new in this step. For example,
-`@pytest.mark.covers("library/book_csv.py")` leaves a test out of each step that has the same test file and the same
-book_csv.py as the step before. A test that is named on the command line always runs.
+Two kinds of tests run with `--all` only: tests marked `slow`, and tests that cover nothing new in this step. For
+example, `@pytest.mark.covers("library/book_csv.py")` leaves a test out of each step that has the same test file and
+the same book_csv.py as the step before. A test that is named on the command line always runs.
 
 In CI a skipped test is a failure.
 """
@@ -22,7 +22,7 @@ import tutorial
 
 
 def pytest_addoption(parser):
-    parser.addoption("--all", action="store_true", help="also run slow tests, and tests of code that is not new in a step")
+    parser.addoption("--all", action="store_true", help="also run slow tests and tests of unchanged code")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -89,6 +89,12 @@ def are_named(names):
     return any("::" in name or name.endswith(".py") for name in names)
 
 
+def pytest_report_header(config):
+    if not (config.option.all or are_named(config.args)):
+        return "left out: slow tests, and tests of code that is the same in the step before (--all runs them)"
+    return None
+
+
 def pytest_collection_modifyitems(config, items):
     if not (config.option.all or are_named(config.args)):
         left_out = [item for item in items if item.get_closest_marker("slow") or is_covered(item, config.rootpath)]
@@ -106,7 +112,7 @@ def is_covered(item, step):
 
 
 def is_same(before, step, code):
-    """Whether two steps have the same file, or all the same files in a folder. Code that a step lacks isn't the same."""
+    """Whether two steps have the same file, or the same files in a folder. Code that a step lacks isn't the same."""
     old, new = ({path.relative_to(each): path.read_bytes() for path in files(each / code)} for each in (before, step))
     return bool(new) and old == new
 
