@@ -9,6 +9,8 @@ from tests.test_house import VERSION
 from tutorial.site import record
 from tutorial.site.diagrams import mark
 
+pytestmark = pytest.mark.slow
+
 NO_NETWORK = ("Could not connect", "error sending request", "Failed to fetch", "ENOTFOUND", "ECONNREFUSED", "EAI_AGAIN")
 
 
