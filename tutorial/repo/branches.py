@@ -1,4 +1,4 @@
-"""`tutorial branches`: the steps as local git branches, one commit each, in one line."""
+"""`tutorial branches`: the steps as local git branches, one commit on top of the other."""
 
 import os
 import subprocess
@@ -14,10 +14,9 @@ EMAIL = "tutorial@example.com"  # the committer of each commit: only such branch
 
 
 def run(console, root=ROOT):
-    """Make step/01_models and so on anew. The work tree, the index and all other branches stay as they are."""
-    # In somebody else's repository we make no branches.
+    """Create or replace step/01_models and so on. The work tree, the index and other branches stay as they are."""
     if not (root / ".git").exists() or git(root, "rev-parse", "--git-dir", fails="") == "":
-        raise UserError(f"{root} is no git repository of its own, so there is nowhere to put branches.")
+        raise UserError(f"{root} is no git repository of its own, so it can't have branches.")
     refuse_foreign_branches(root)
     commit, commits = "", {}
     for step in all_steps(root):
@@ -31,22 +30,24 @@ def run(console, root=ROOT):
 
 
 def refuse_foreign_branches(root):
-    """A branch that somebody else made, or that is checked out, is not ours to replace."""
+    """Raise UserError if a branch has commits of somebody else, or is checked out."""
     used = git(root, "worktree", "list", "--porcelain").splitlines()
     for step in all_steps(root):
         name = f"step/{step.name}"
-        # Who changes a commit of ours, or adds one, is its committer.
+        # Changing one of our commits, or adding one, changes the committer.
         committers = {*git(root, "log", "--format=%ce", f"refs/heads/{name}", "--", fails="").split()}
         if committers - {EMAIL}:
             raise UserError(f"The branch {name} has work of yours. Rename it first: git branch -m {name} mine")
         if f"branch refs/heads/{name}" in used:
-            raise UserError(f"{name} is checked out, here or in another work tree. Go elsewhere there: git switch main")
+            raise UserError(
+                f"{name} is checked out, here or in another work tree. Leave it there with: git switch main"
+            )
 
 
 def commit_of(step, root, parent):
-    """A commit with the files of the step at its top. The same files give the same commit, whoever makes it."""
+    """Commit the files of the step and return the hash. The same files always give the same hash."""
     with tempfile.TemporaryDirectory() as place:
-        # A work tree and an index of its own: nothing of the user's is touched.
+        # A separate work tree and index, so that the user's stay as they are.
         tree, index = Path(place) / "tree", Path(place) / "index"
         write(tree, step_files(step))
         options = {"GIT_INDEX_FILE": str(index), "GIT_WORK_TREE": str(tree)}
@@ -63,7 +64,7 @@ def commit_of(step, root, parent):
 
 
 def git(root, *arguments, cwd=None, fails=None, says=None, **environment):
-    """What git prints. Where it fails: `fails`, if given, or a UserError with its own words."""
+    """Return what git prints. If git fails, return `fails`, or raise UserError if that is None."""
     located = subprocess.run(["git", "-C", root, "rev-parse", "--absolute-git-dir"], capture_output=True, text=True)
     where = {"GIT_DIR": located.stdout.strip()} if located.returncode == 0 else {}
     if not where and fails is not None:

@@ -1,4 +1,4 @@
-"""What must be true of the steps as a sequence. Each check returns its complaints, a sentence each."""
+"""How a step differs from the step before. Each check returns a list of complaints, one sentence each."""
 
 import re
 import shutil
@@ -14,7 +14,7 @@ PER_STEP = {"README.md", "step.toml"}  # each step writes its own
 
 
 def step_files(step):
-    """The files of a step, by their path inside of it; nothing that running it leaves behind."""
+    """Return the contents of a step's files by name, without what running the step leaves behind."""
     files = {}
     for path in step.rglob("*"):
         name = path.relative_to(step)
@@ -28,7 +28,7 @@ def about(step):
 
 
 def undeclared(step, before):
-    """Where step.toml and the two trees disagree, both ways. `before` is None for the first step.
+    """Compare step.toml with what the step changes. `before` is None for the first step.
 
     An edit that was not carried forward shows as a change that step.toml does not name, and a lost file as a removal.
     """
@@ -49,7 +49,7 @@ def undeclared(step, before):
 
 
 def expanded(pattern):
-    """The files that "exports/{job,views}.py" stands for."""
+    """Return the files that "exports/{job,views}.py" stands for."""
     start, brace, rest = pattern.partition("{")
     middles, _, end = rest.partition("}")
     return [start + middle + end for middle in middles.split(",")] if brace else [pattern]
@@ -60,7 +60,7 @@ def is_test(name):
 
 
 def lost_tests(now, then):
-    """The tests that a changed file no longer has."""
+    """Return the tests that a changed file no longer has."""
     return {
         f"{name}::{test}"
         for name in filter(is_test, now.keys() & then.keys())
@@ -73,7 +73,7 @@ def tests_in(content):
 
 
 def added_tests(step, before):
-    """What pytest has to be given to run just the tests that a step adds, without its internals."""
+    """Return the arguments for pytest that run only the tests that a step adds, without tests/internals."""
     now, then = step_files(step), step_files(before) if before else {}
     added = []
     for name, content in sorted(now.items()):
@@ -86,7 +86,7 @@ def added_tests(step, before):
 
 
 def passing_before(step, before, folder):
-    """The tests that a step adds and that pass without it: they prove nothing. Works in `folder`."""
+    """Run the tests that a step adds on the code of the step before, in `folder`. Return those that pass."""
     copy_step(before, folder)
     shutil.rmtree(folder / "tests", ignore_errors=True)
     shutil.copytree(step / "tests", folder / "tests", ignore=ignore_local(step / "tests"))
@@ -108,7 +108,7 @@ def copy_step(step, folder):
 
 
 def start_project(folder):
-    """What is before the first step: a new Django project with an empty app `library`."""
+    """Create what comes before the first step: a new Django project with an empty app `library`."""
     folder.mkdir(exist_ok=True)
     for command in (["startproject", "config", "."], ["startapp", "library"]):
         command = [sys.executable, "-m", "django", *command]
@@ -119,6 +119,6 @@ def start_project(folder):
 
 
 def neighbours(root=ROOT):
-    """Each step with the one before it, which is None for the first."""
+    """Return each step with the one before it, which is None for the first."""
     steps = all_steps(root)
     return list(zip(steps, [None, *steps], strict=False))
