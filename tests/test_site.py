@@ -1,17 +1,14 @@
-"""The built site in a real browser: nothing comes from elsewhere, everybody can read it, a reader's place is kept."""
+"""The built site in a real browser: nothing comes from elsewhere, everybody can read it, the search finds it."""
 
-import html
 import json
-import re
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import quote
 
 import pytest
 
-from tests.test_docs import build
-from tutorial import ROOT, all_steps
-from tutorial.repo.step_changes import about
+from tests.sites import built_site
 from tutorial.site.browser import chromium
 
 pytestmark = pytest.mark.browser
@@ -23,16 +20,8 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("site")
-    built = build(ROOT, folder)
-    assert built.returncode == 0, built.stderr
-    return folder
-
-
-@pytest.fixture(scope="module")
-def address(folder):
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
+def address():
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=built_site())) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -50,13 +39,13 @@ def browser():
 
 @pytest.fixture
 def page(browser):
-    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+    with browser.new_context(viewport={"width": 1366, "height": 900}) as context:
         yield context.new_page()
 
 
-def names(folder):
+def names():
     """The addresses of all pages of the built site, such as /03_streaming/."""
-    pages = sorted(path.parent.relative_to(folder).as_posix() for path in folder.rglob("index.html"))
+    pages = sorted(path.parent.relative_to(built_site()).as_posix() for path in built_site().rglob("index.html"))
     return ["/" if name == "." else f"/{name}/" for name in pages]
 
 
@@ -74,164 +63,120 @@ def complaints(page, address):
     return found
 
 
-@pytest.mark.parametrize(
-    "spoiled",
-    ['<img src="https://example.com/pixel.png">', '<img src="/nothing.png">', "<script>nothing()</script>"],
-)
-def test_a_page_that_asks_or_lacks_something_is_found(page, folder, address, spoiled):
-    (folder / "spoiled.html").write_text(f"<!doctype html><title>Spoiled</title>{spoiled}", "utf-8")
-    found = complaints(page, address)
-    page.goto(f"{address}/spoiled.html")
-    assert found
-
-
-LISTINGS = {"exclude": [["pre code"]]}  # of which each page has thousands of words; their colours are the same
-
-
-def violations(page, context=LISTINGS):
+def violations(page, code=True):
     """What axe finds: a line for each rule that is broken, with the first place."""
     from axe_playwright_python.sync_playwright import Axe
 
     tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
     # The theme gives each button that copies a <nav> of its own, without a name.
     options = {"runOnly": tags, "rules": {"landmark-unique": {"enabled": False}}}
-    found = Axe().run(page, context=context, options=options)
+    found = Axe().run(page, context=None if code else {"exclude": [["pre code"]]}, options=options)
     return [f"{each['id']}: {each['nodes'][0]['html'][:150]}" for each in found.response["violations"]]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_can_be_read_by_everybody_and_asks_nobody_else_for_anything(browser, folder, address, scheme):
-    assert len(names(folder)) > 20
-    with browser.new_context(color_scheme=scheme) as context:
-        page, found = context.new_page(), {}
-        asked = complaints(page, address)
-        for name in names(folder):
-            page.goto(address + name)
-            found[name] = violations(page)
+def test_each_page_asks_nobody_else_fits_and_can_be_read_by_everybody(page, address):
+    """Each page is loaded once. The listings of all pages have the same colours, so the next test looks at some."""
+    assert len(names()) > 20
+    asked, found = complaints(page, address), {}
+    for name in names():
+        page.set_viewport_size({"width": 1366, "height": 900})
+        page.goto(address + name)
+        links = page.locator("article .filename a").evaluate_all("links => links.map(link => link.href)")
+        found[name] = [link for link in links if not leads_somewhere(link.removeprefix(address))]
+        if name.strip("/")[:2].isdigit():
+            found[name] += [] if links else ["no listing leads to its whole file"]
+        if not name.startswith("/files/"):
+            found[name] += violations(page, code=False)
+            page.set_viewport_size({"width": 360, "height": 740})
+            width = page.evaluate("document.documentElement.scrollWidth")
+            found[name] += [f"{width} pixels wide on a phone"] if width > 360 else []
+        size = (built_site() / name.strip("/") / "index.html").stat().st_size
+        found[name] += [f"{size} bytes"] if size > 300_000 else []
     assert {name: lines for name, lines in found.items() if lines} == {}
     assert asked == []
 
 
+def leads_somewhere(link):
+    name, _, heading = link.partition("#")
+    return f'id="{heading}"' in (built_site() / name.strip("/") / "index.html").read_text("utf-8")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_colours_of_listings_can_be_told_apart(browser, address, scheme):
-    with browser.new_context(color_scheme=scheme) as context:
-        page = context.new_page()
-        page.goto(f"{address}/03_streaming/")
-        assert violations(page, context=None) == []
+def test_the_colours_can_be_told_apart_also_of_listings_and_diffs(browser, address, scheme):
+    with browser.new_context(color_scheme=scheme, reduced_motion="reduce") as context:
+        page, found = context.new_page(), {}
+        for name in ("/", "/03_streaming/", "/05_subprocess_view/"):
+            page.goto(address + name)
+            found[name] = violations(page)
+    assert {name: lines for name, lines in found.items() if lines} == {}
 
 
-@pytest.mark.parametrize(
-    "spoiled, rule",
-    [
-        ('<img src="data:,">', "image-alt"),
-        ('<p style="color: #ccc">Pale</p>', "color-contrast"),
-        ("<h4>Too deep</h4>", "heading-order"),
-    ],
-)
-def test_a_page_that_not_everybody_can_read_is_found(page, spoiled, rule):
-    page.set_content(f'<html lang="en"><title>Spoiled</title><main><h1>Title</h1>{spoiled}</main></html>')
-    assert [line.partition(":")[0] for line in violations(page)] == [rule]
+def test_what_is_wrong_with_a_page_is_found(page, address):
+    found = complaints(page, address)
+    page.goto(address + "/glossary/")
+    page.set_content(
+        '<html lang="en"><title>Spoiled</title><main><h1>Title</h1><img src="data:,"><p style="color: #ccc">Pale</p>'
+        '<h4>Too deep</h4><img alt="" src="https://example.com/a.png"><img alt="" src="/nothing.png">'
+        "<script>nothing()</script></main></html>"
+    )
+    assert sorted(line.partition(":")[0] for line in violations(page)) == [
+        "color-contrast",
+        "heading-order",
+        "image-alt",
+    ]
+    assert len(found) == 3
 
 
-@pytest.mark.parametrize(
-    "words, chapter", [("StreamingHttpResponse", "/03_streaming/"), ("Popen", "/05_subprocess_view/")]
-)
-def test_the_search_finds_the_chapter(page, address, words, chapter):
-    page.goto(address + "/")
-    # Key by key: the search listens to keys, and to nothing that is written into its field at once.
-    page.get_by_role("textbox", name="Search").press_sequentially(words)
-    page.locator(f'.md-search-result__link[href*="{chapter}"]').first.wait_for()
+SEARCHES = {
+    "Popen": "/05_subprocess_view/",
+    "StreamingHttpResponse": "/03_streaming/",
+    "UniqueConstraint": "/08_production/",
+    "acks_late": "/06_celery_compare/",
+    "call_command": "/04_management_command/",
+    "cron": "/04_management_command/",
+    "kill -9": "/troubleshooting/",
+    "on_commit": "/05_subprocess_view/",
+    "start_new_session": "/05_subprocess_view/",
+    "visibility timeout": "/06_celery_compare/",
+}
 
 
-def test_the_readers_place_is_kept(browser, address):
-    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
-        page = context.new_page()
+@pytest.mark.parametrize("query, name", SEARCHES.items())
+def test_the_search_ranks_the_right_page_first(page, address, query, name):
+    page.goto(f"{address}/?q={quote(query)}")
+    first = page.locator(".md-search-result__item a").first
+    first.wait_for(state="attached")
+    assert first.get_attribute("href").split("?")[0].removeprefix(address).partition("#")[0] == name
+
+
+def test_the_search_knows_nothing_of_whole_files():
+    index = json.loads((built_site() / "search" / "search_index.json").read_text("utf-8"))
+    assert not [entry["location"] for entry in index["docs"] if entry["location"].startswith("files/")]
+
+
+def test_a_reader_ticks_chapters_and_the_tick_is_not_printed(browser, address):
+    with browser.new_context(viewport={"width": 1366, "height": 900}) as context:
+        page, later = context.new_page(), context.new_page()
         page.goto(address + "/02_httpresponse/")
         page.get_by_label("I have done this chapter").check()
-        later = context.new_page()
         later.goto(address + "/")
         ticked = later.locator(".chapters .chapter-done")
         assert ticked.all_inner_texts() == ["02 HttpResponse"]
         page.get_by_label("I have done this chapter").uncheck()
         later.reload()
         assert ticked.count() == 0
+        page.emulate_media(media="print")
+        assert not page.locator(".chapter-tick").is_visible()
+        assert page.get_by_role("heading", name="A correct file").is_visible()
+        later.add_init_script("Object.defineProperty(window, 'localStorage', {get() { throw new Error('no') }})")
+        later.goto(address + "/02_httpresponse/")
+        later.get_by_label("I have done this chapter").check()
 
 
-def test_the_tick_needs_no_storage_to_be_ticked(browser, address):
-    with browser.new_context() as context:
+def test_the_button_of_a_diff_copies_what_the_new_step_has(browser, address):
+    with browser.new_context(permissions=["clipboard-read", "clipboard-write"]) as context:
         page = context.new_page()
-        page.add_init_script("Object.defineProperty(window, 'localStorage', {get() { throw new Error('no') }})")
-        page.goto(address + "/02_httpresponse/")
-        page.get_by_label("I have done this chapter").check()
-
-
-def test_a_listing_leads_to_its_whole_file(page, folder, address):
-    """For every listing of every chapter."""
-    for name in (name for name in names(folder) if name.startswith("/0")):
-        page.goto(address + name)
-        links = page.locator("article .filename a").evaluate_all("links => links.map(link => link.href)")
-        assert links, name
-        for link in links:
-            target, _, heading = link.removeprefix(address + "/").partition("#")
-            html = (folder / target / "index.html").read_text("utf-8")
-            assert f'id="{heading}"' in html, link
-
-
-def test_a_page_weighs_little(page, folder, address):
-    """Without pictures: 300 KB a page, and its style and script with it, compressed as a web server does."""
-    import gzip
-
-    for name in names(folder):
-        html = (folder / name.strip("/") / "index.html").read_bytes()
-        assert len(html) < 300_000, (name, len(html))
-    weights = []
-    page.on("response", lambda response: weights.append(response) if "/assets/" in response.url else None)
-    page.goto(address + "/08_production/", wait_until="networkidle")
-    loaded = [each.body() for each in weights if each.url.endswith((".css", ".js"))]
-    heaviest = (folder / "08_production" / "index.html").read_bytes()
-    assert sum(len(gzip.compress(part)) for part in [heaviest, *loaded]) < 300_000
-
-
-@pytest.mark.parametrize("name", ["/", "/02_httpresponse/", "/06_celery_compare/", "/compare/", "/speed/"])
-def test_nothing_hangs_over_the_edge_of_a_phone(browser, address, name):
-    with browser.new_context(viewport={"width": 360, "height": 740}) as context:
-        page = context.new_page()
-        page.goto(address + name)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360
-
-
-def test_what_is_printed_has_no_buttons(page, address):
-    page.goto(address + "/02_httpresponse/")
-    assert page.locator(".chapter-tick").is_visible()
-    page.emulate_media(media="print")
-    assert not page.locator(".chapter-tick").is_visible()
-    assert page.get_by_role("heading", name="A correct file").is_visible()
-
-
-def test_the_search_index_has_no_whole_files(folder):
-    index = json.loads((folder / "search" / "search_index.json").read_text("utf-8"))
-    assert not [entry["location"] for entry in index["docs"] if entry["location"].startswith("files/")]
-
-
-WORDS_A_MINUTE = 220
-
-
-def words_to_read(page):
-    """How many words a page has for who opens no box: the text, the listings, and what commands print."""
-    article = re.search(r"<article.*?</article>", page, re.DOTALL).group()
-    text = re.sub(r"<details.*?</details>", "", article, flags=re.DOTALL)
-    return len(html.unescape(re.sub(r"<[^>]+>", "", text)).split())
-
-
-def test_a_chapter_leaves_a_fifth_of_its_minutes_for_doing(folder):
-    promised = {step.name: about(step)["minutes"] for step in all_steps()}
-    for name, minutes in promised.items():
-        page = (folder / name / "index.html").read_text("utf-8")
-        assert f"About {minutes} minutes." in page
-        assert words_to_read(page) / WORDS_A_MINUTE <= 0.8 * minutes, name
-    assert sum(promised.values()) <= 120
-
-
-def test_words_are_counted_as_a_reader_meets_them():
-    page = "<article><p>One, <b>two</b></p>\n<details>no</details>\n<pre><b>four</b>(<i>x</i>)\n = 5</pre></article>"
-    assert words_to_read(page) == 5
+        page.goto(address + "/04_management_command/")
+        page.locator(".stepdiff[data-copy] button").first.click()
+        copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("def csv_chunks(") and "\n- " not in copied

@@ -15,6 +15,7 @@ The copy button of a part copies its new code, without the removed lines and wit
 button.
 """
 
+import re
 from difflib import SequenceMatcher
 from html import escape
 
@@ -65,9 +66,7 @@ def is_in(text, part):
 
 def difference(old, new, lexer):
     """The lines of a diff as HTML: removed, added, and a few around each change."""
-    before, after = (
-        highlight(text, lexer(stripnl=False), HtmlFormatter(nowrap=True)).split("\n") for text in (old, new)
-    )
+    before, after = (coloured(text, lexer) for text in (old, new))
     groups = SequenceMatcher(None, old.split("\n"), new.split("\n"), autojunk=False).get_grouped_opcodes(LINES_AROUND)
     for number, group in enumerate(groups):
         if number or group[0][1]:
@@ -78,3 +77,9 @@ def difference(old, new, lexer):
                 continue
             yield from (f'<span class="gd">- {line}</span>\n' for line in before[start:end])
             yield from (f'<span class="gi">+ {line}</span>\n' for line in after[new_start:new_end])
+
+
+def coloured(text, lexer):
+    """The lines of a text as HTML. Names and spaces have no colour, so they need no span."""
+    html = highlight(text, lexer(stripnl=False), HtmlFormatter(nowrap=True))
+    return re.sub('<span class="[nw]">(.*?)</span>', r"\1", html).split("\n")

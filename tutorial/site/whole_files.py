@@ -21,8 +21,7 @@ The files that [the chapter](../{step}.md) shows parts of, each to be copied wit
 def files_shown(page, step):
     """The files of the step in a chapter's text, by their names in the step, sorted."""
     shown = LISTING.findall(page) + ["/".join(places) for places in DIFF.findall(page)]
-    names = {name.removeprefix(f"{step}/") for name in shown if name.startswith(f"{step}/")}
-    return sorted(names - {"README.md"})  # which is there to be read, not to be copied
+    return sorted({name.removeprefix(f"{step}/") for name in shown if name.startswith(f"{step}/")})
 
 
 def whole_files(root=ROOT):
