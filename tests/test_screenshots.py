@@ -15,6 +15,7 @@ TUTORIAL = Path(sys.executable).with_name("tutorial")
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, height", [("downloaded", 520), ("mail", 200)])
 def test_a_picture_is_made_of_what_runs(name, height, tmp_path):
     command = [TUTORIAL, "screenshots", "--only", name, "--books=20000", "--folder", tmp_path]

@@ -14,6 +14,7 @@ def copy():
         yield root
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAGES)
 def test_a_reader_who_types_what_the_page_says_sees_what_it_shows(name):
     page = (ROOT / "docs" / name).read_text("utf-8")
