@@ -1,4 +1,4 @@
-"""What holds for every file of the repository, and for what it installs."""
+"""Rules for every file of the repository, and for the packages that it installs."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 from tutorial import ROOT, all_steps
 
-# Written in two parts, so that this file does not name what no file may name.
+# Written in two parts, so that this file doesn't contain the words that it forbids.
 FORBIDDEN = ["pypi" + r"\.org", "pythonhosted" + r"\.org", "registry" + r"\.npmjs", "/wo" + "rk/", "/ro" + "ot/"]
 
 VERSION = re.compile(r"[a-z0-9-]+==[\w.]+( ; [\w\s.<>=!'()]+)?")  # a line of constraints.txt
