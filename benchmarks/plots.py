@@ -23,6 +23,7 @@ THEMES = {
     "light": {"ink": "#333333", "bars": ["#00796b", "#7e57c2"], "waits": "#c62828", "free": "#b2dfdb"},
     "dark": {"ink": "#dddddd", "bars": ["#4db6ac", "#b39ddb"], "waits": "#ef5350", "free": "#2f5450"},
 }
+WIDTH = 4.4  # inches, without the names on the left: a phone shows plots of this width at three quarters
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 NEEDED = [f"{rung}, file, {database}" for rung in RUNGS for database in NAMES]
 NEEDED += [f"shell, shell, {database}" for database in NAMES]
@@ -42,7 +43,7 @@ def main(folder=ASSETS):
 
 def runners(measured, colours):
     """For each runner: the overhead of one export, the time of a burst, and the memory at its highest."""
-    figure, panels = pyplot.subplots(1, 3, figsize=(8, 2.6), sharey=True)
+    figure, panels = pyplot.subplots(3, 1, figsize=(WIDTH, 6))
     for axes, key, title, scale, text in zip(
         panels,
         ("overhead", "burst", "peak_bytes"),
@@ -53,19 +54,19 @@ def runners(measured, colours):
     ):
         values = [measured[name][key] * scale for name in RUNNERS]
         bars = axes.barh(list(RUNNERS.values()), values, height=0.6, color=colours["bars"][0])
-        axes.bar_label(bars, fmt=text, padding=3, color=colours["ink"], fontsize=9)
+        axes.bar_label(bars, fmt=text, padding=3, color=colours["ink"], fontsize=10)
         axes.set_xlim(0, max(values) * 1.25)
         axes.set_xticks([])
-        axes.set_title(title, fontsize=10, color=colours["ink"])
+        axes.set_title(title, fontsize=11, color=colours["ink"])
+        axes.invert_yaxis()
         finish(axes, colours, legend=False)
-    panels[0].invert_yaxis()
     figure.tight_layout()
     return figure
 
 
 def ways(rows, colours):
     """A line of time for each way: the reader waits and sees nothing, is held by a download, is free."""
-    figure, axes = pyplot.subplots(figsize=(8, 3))
+    figure, axes = pyplot.subplots(figsize=(WIDTH, 3.2))
     for place, row in enumerate(rows.values()):
         answer, held, file = row["answer"], row["held"], row["file"]
         for left, right, colour in (
@@ -75,8 +76,8 @@ def ways(rows, colours):
         ):
             axes.barh(place, right - left, left=left, height=0.55, color=colour)
         seen = f"{answer:.1f} s" if answer >= 1 else f"{answer * 1000:.0f} ms"
-        text = f"answer after {seen}, file after {file:.1f} s"
-        axes.text(file + 0.08, place, text, va="center", color=colours["ink"], fontsize=9)
+        text = f"answer after {seen},\nfile after {file:.1f} s"
+        axes.text(file + 0.08, place, text, va="center", color=colours["ink"], fontsize=10)
     for name, colour in (
         ("waits, and sees nothing", colours["waits"]),
         ("is held by the download", colours["bars"][1]),
@@ -85,23 +86,23 @@ def ways(rows, colours):
         axes.barh(0, 0, color=colour, label=f"the reader {name}")
     axes.set_yticks(range(len(rows)), rows)
     axes.invert_yaxis()
-    axes.set_xlim(0, max(row["file"] for row in rows.values()) * 1.75)
+    axes.set_xlim(0, max(row["file"] for row in rows.values()) * 1.6)
     axes.set_xlabel("seconds, one million books")
     finish(axes, colours, legend=False)
     axes.legend(
-        frameon=False, labelcolor=colours["ink"], fontsize=9, loc="upper center", ncols=3, bbox_to_anchor=(0.4, 1.16)
+        frameon=False, labelcolor=colours["ink"], fontsize=10, loc="upper center", ncols=1, bbox_to_anchor=(0.4, 1.4)
     )
     return figure
 
 
 def ladder(measured, colours):
     """Books per second into a file: a group of bars a rung, and lines for the databases' own shells."""
-    figure, axes = pyplot.subplots(figsize=(8, 4.2))
+    figure, axes = pyplot.subplots(figsize=(WIDTH, 4.4))
     for place, (database, colour) in enumerate(zip(NAMES, colours["bars"], strict=True)):
         speeds = [1_000 / measured[f"{rung}, file, {database}"]["seconds"] for rung in RUNGS]
         rows = [row + 0.38 * place for row in range(len(RUNGS))]
         bars = axes.barh(rows, speeds, height=0.36, color=colour, label=NAMES[database])
-        axes.bar_label(bars, fmt="%.0f", padding=4, color=colours["ink"], fontsize=9)
+        axes.bar_label(bars, fmt="%.0f", padding=4, color=colours["ink"], fontsize=10)
         shell = 1_000 / measured[f"shell, shell, {database}"]["seconds"]
         name = {"sqlite": "sqlite3 -csv", "postgresql": "psql \\copy"}[database]
         axes.axvline(shell, color=colour, linestyle="--", linewidth=1, label=name)
@@ -115,7 +116,7 @@ def ladder(measured, colours):
 def sizes(measured, colours):
     """Peak memory, and time for a book in the quickest run, from ten thousand books to ten million."""
     counts = sorted(map(int, measured))
-    figure, (memory, cost) = pyplot.subplots(1, 2, figsize=(8, 3.2))
+    figure, (memory, cost) = pyplot.subplots(2, 1, figsize=(WIDTH, 5.2))
     for way, mark, colour in (
         ("lines, file, sqlite", "o", colours["bars"][0]),
         ("native, file, sqlite", "s", colours["bars"][0]),
@@ -147,7 +148,7 @@ def finish(axes, colours, legend=True):
     axes.tick_params(colors=colours["ink"])
     axes.xaxis.label.set_color(colours["ink"])
     if legend:
-        axes.legend(frameon=False, labelcolor=colours["ink"], fontsize=9)
+        axes.legend(frameon=False, labelcolor=colours["ink"], fontsize=10)
 
 
 def save(figure, path):

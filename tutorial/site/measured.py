@@ -5,6 +5,7 @@ Times are in seconds, sizes in bytes, shares and ratios are plain numbers. Table
 """
 
 import json
+import re
 from functools import cache
 from itertools import pairwise
 
@@ -70,7 +71,8 @@ def table(head, rows, align="<"):
     """Write a Markdown table. `align` has a "<" or ">" for each column, and the last one counts for the rest."""
     align += align[-1] * (len(head) - len(align))
     lines = [head, [{"<": "---", ">": "---:"}[each] for each in align], *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+    text = "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+    return re.sub(r"(?<=\d) (?=(?:s|ms|µs|MB|%)(?!\w))", "\N{NO-BREAK SPACE}", text)
 
 
 def megabytes(size):
