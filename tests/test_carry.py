@@ -31,7 +31,7 @@ def edit(path, old, new):
 def test_an_edit_of_a_file_that_is_the_same_everywhere(small, steps):
     edit(steps[0] / "models.py", "pass", "title = ''")
     assert carry("01", small).splitlines() == [
-        "changed steps/02_two/models.py", "changed steps/03_three/models.py", "2 files carried."
+        "changed steps/02_two/models.py", "changed steps/03_three/models.py", "Files carried: 2"
     ]  # fmt: skip
     assert {(step / "models.py").read_text("utf-8") for step in steps} == {"class Book:\n    title = ''\n"}
     assert carry("01", small) == "All later steps have these edits already.\n"
@@ -69,7 +69,7 @@ def test_a_file_that_a_later_step_has_moved_is_named(small, steps):
 
 def test_a_test_that_a_later_step_retires_stays_away(small, steps):
     edit(steps[0] / "tests" / "test_old.py", "pass", "assert True")
-    assert carry("01", small) == "changed steps/02_two/tests/test_old.py\n1 files carried.\n"
+    assert carry("01", small) == "changed steps/02_two/tests/test_old.py\nFiles carried: 1\n"
     assert not (steps[2] / "tests" / "test_old.py").exists()
 
 

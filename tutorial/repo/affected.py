@@ -32,8 +32,8 @@ def run(name, root, console):
 
 def find_file(name, root):
     """The folder of the step and the file in it. `name` is a path, or begins with a step: 03/library/views.py."""
-    path = Path(name).absolute()
-    parts = path.relative_to(root / "steps").parts if path.is_relative_to(root / "steps") else Path(name).parts
+    path, steps = Path(name).resolve(), (root / "steps").resolve()
+    parts = path.relative_to(steps).parts if path.is_relative_to(steps) else Path(name).parts
     parts = parts[1:] if parts[:1] == ("steps",) else parts
     if len(parts) < 2:
         raise UserError(f"Name a file of a step, like 03/library/views.py, and not {name}.")
