@@ -60,11 +60,11 @@ def demo(
         ROOT / ".demo"
     ),
 ):
-    """Run a step in a folder of its own, with a seeded library, and say what to press.
+    """Run a step with a seeded library, and say what to open.
 
-    The library is kept: the next demo of the same step with as many books starts at once.
-    With --timeout alone the library is made so large that step 02 does not make it in time on
-    this machine: `tutorial demo 02 --timeout 2` shows the time-out, whoever is watching.
+    The step is copied into a folder of its own. The library is kept, so the next demo of the same step with as
+    many books starts immediately. With --timeout and without --books, the library is so large that the download
+    of step 02 exceeds this timeout on your machine: `tutorial demo 02 --timeout 2`.
     """
     stop_on_error(demonstration.run, step, books, port, timeout, folder, console)
 
@@ -76,10 +76,10 @@ def start(
         Path | None, typer.Argument(help="Where it goes; must be new, or empty.", show_default="learn/STEP")
     ] = None,
 ):
-    """Begin a step yourself: its starting code in a folder of yours, and what to build, in the order to build it.
+    """Begin a step yourself: get its starting code in a new folder, and the list of goals to reach.
 
-    The code is the end of the step before. What you write is yours: only a few names are used by
-    the tests, and `start` tells them.
+    The code is the end of the previous step. The tests use a few names, and `start` lists them. You choose all
+    other names.
     """
     stop_on_error(beginning.start, step, folder, console)
 
@@ -119,7 +119,7 @@ def check(
 
 @app.command(rich_help_panel=LEARN)
 def hint(step: Step):
-    """One more hint for the goal at which your last check stopped."""
+    """Show one more hint for the goal where your last check stopped."""
     stop_on_error(progress.hint, step, console)
 
 
@@ -131,13 +131,13 @@ def diff(step: Step, folder: Folder = None):
 
 @app.command(rich_help_panel=LEARN)
 def status():
-    """Show all steps, and how far you have come in each."""
+    """Show all steps, and how many goals of each you have reached."""
     stop_on_error(progress.status, console)
 
 
 @app.command(rich_help_panel=LEARN)
 def doctor():
-    """Say what this machine can run, and how to get what it lacks, on Debian, macOS and Windows."""
+    """Show what this machine can run, and how to install what is missing on Debian, macOS and Windows."""
     stop_on_error(examination.run, console)
 
 

@@ -26,7 +26,7 @@ def run(name, books, port, timeout, parent, console):
     refuse_taken_port(port)
     copy_anew(step, demo.folder)
     console.print(f"Preparing step {step.name} in {demo.folder}", markup=False)
-    demo.prepare()
+    demo.prepare(console)
     demo.serve(timeout, console)
 
 
@@ -44,24 +44,22 @@ class Demo:
         if self.runner:
             self.environment["EXPORT_RUNNER"] = self.runner["name"]
 
-    def prepare(self):
-        """Make the tables, the books and the login, where they are not there yet."""
+    def prepare(self, console):
+        """Make the tables, the books and the login that are not there yet, in one process."""
         self.data.mkdir(exist_ok=True)
-        self.manage("migrate", "--verbosity=0")
-        missing = self.books - count(self.database, "library_book")
-        if missing > 0:
-            self.manage("seed_books", str(missing))
+        commands = ["migrate --verbosity=0"]
+        if (missing := self.books - count(self.database, "library_book")) > 0:
+            console.print(f"Adding {missing:,} books")
+            commands.append(f"seed_books {missing}")
         if not count(self.database, "auth_user"):
-            login = {"USERNAME": "demo", "PASSWORD": "demo", "EMAIL": "demo@example.com"}
-            self.environment |= {f"DJANGO_SUPERUSER_{name}": value for name, value in login.items()}
-            self.manage("createsuperuser", "--noinput", stdout=subprocess.DEVNULL)
-
-    def manage(self, *arguments, **options):
-        """Run a command to its end. One that fails has said itself why; to go on would only hide it."""
-        command = [sys.executable, "manage.py", *arguments]
-        done = subprocess.run(command, cwd=self.folder, env=self.environment, **options)
-        if done.returncode:
-            sys.exit(done.returncode)
+            commands.append("createsuperuser --noinput --verbosity=0")
+        login = {"USERNAME": "demo", "PASSWORD": "demo", "EMAIL": "demo@example.com"}
+        environment = self.environment | {f"DJANGO_SUPERUSER_{name}": value for name, value in login.items()}
+        command = [sys.executable, "-m", "tutorial.learn.run_commands", *commands]
+        done = subprocess.run(command, cwd=self.folder, env=environment)
+        if done.returncode:  # the command has printed why
+            sys.exit(1)
+        console.print("Starting the server")
 
     def start(self, *command):
         return subprocess.Popen(command, cwd=self.folder, env=self.environment, start_new_session=True)
@@ -126,7 +124,7 @@ def until_it_ends(server, beside, console):
     """Wait for the end of the server, and give its exit code. If the worker ends before it, say so."""
     while server.poll() is None:
         if beside and beside.poll() is not None:
-            console.print("The worker has ended: nobody takes exports any more. Ctrl-C, and start the demo again.")
+            console.print("The worker has stopped, so exports won't run. Press Ctrl-C and restart the demo.")
             beside = None
         time.sleep(0.1)
     return server.returncode
@@ -139,10 +137,10 @@ SAMPLE = """
 
 
 def books_that_outlast(timeout):
-    """So many books that step 02 needs three times as long for them, on this machine, as the time-out in seconds.
+    """How many books step 02 needs on this machine to exceed the timeout three times. `timeout` is in seconds.
 
-    gunicorn acts up to a second after its time-out. Step 02 writes half as many books a second as
-    SQLite does with nothing around it, which is quickly measured.
+    gunicorn acts up to a second after its timeout. Step 02 writes half as many books per second as SQLite
+    alone, and the speed of SQLite is quickly measured.
     """
     began = time.process_time()
     with closing(sqlite3.connect(":memory:")) as connection:
@@ -157,6 +155,7 @@ def server_command(port, timeout):
     if sys.platform == "win32":  # where gunicorn does not run
         return [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"]
     command = [sys.executable, "-m", "gunicorn", f"--bind=127.0.0.1:{port}", "--log-level=warning"]
+    command += ["--preload", "tutorial.learn.preloaded:application"]
     return [*command, "--graceful-timeout=3", *([f"--timeout={timeout}"] if timeout else [])]
 
 
@@ -172,7 +171,9 @@ def copy_anew(step, folder):
     try:
         if folder.exists():
             if not (folder / MARK).is_file():
-                raise UserError(f"{folder} was not made by the demo, which leaves it alone. Name another --folder.")
+                raise UserError(
+                    f"{folder} was not made by the demo, so the demo does not replace it. Name another --folder."
+                )
             shutil.rmtree(folder)
         shutil.copytree(step, folder, ignore=ignore_local(step))
         (folder / MARK).touch()
@@ -195,8 +196,11 @@ def refuse_taken_port(port):
 
 
 def count(database, table):
+    """How many rows the table has. 0 if it does not exist yet."""
     with closing(sqlite3.connect(database)) as connection:
-        return connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [table]).fetchone():
+            return connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
+    return 0
 
 
 def wait_until_it_answers(port, server):
@@ -205,4 +209,4 @@ def wait_until_it_answers(port, server):
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.05)
-    raise UserError("The server did not start; it has said why above.")
+    raise UserError("The server did not start. Its error message is above.")

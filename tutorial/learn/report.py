@@ -154,7 +154,9 @@ def check_many(task, folders, as_csv, limit, console):
         says = result.trouble or ("" if todo is None else task.task.goals[todo].says)
         complete += result.is_complete()
         if as_csv:
-            table.writerow([folder, reached, of, len(result.passed()), len(result.failed()), round(result.seconds), says])
+            table.writerow(
+                [folder, reached, of, len(result.passed()), len(result.failed()), round(result.seconds), says]
+            )
             sys.stdout.flush()
         else:
             console.print(f"{reached} of {of}  {folder}  {says}", markup=False)
