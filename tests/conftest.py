@@ -9,7 +9,7 @@ import pytest
 from tutorial import ROOT, all_steps, ignore_local
 
 # On the newer Python only: what needs Chromium, as everywhere, and what takes minutes and is the same on both.
-NEWER = ["exercises", "mistakes", "screenshots", "site"]
+NEWER = ["screenshots", "site"]
 collect_ignore = [f"test_{name}.py" for name in NEWER] if sys.version_info < (3, 12) else []
 
 

@@ -171,9 +171,7 @@ def copy_anew(step, folder):
     try:
         if folder.exists():
             if not (folder / MARK).is_file():
-                raise UserError(
-                    f"{folder} was not made by the demo, so the demo does not replace it. Name another --folder."
-                )
+                raise UserError(f"{folder} was not made by the demo, so it is not replaced. Name another --folder.")
             shutil.rmtree(folder)
         shutil.copytree(step, folder, ignore=ignore_local(step))
         (folder / MARK).touch()

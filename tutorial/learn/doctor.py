@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tutorial import UserError
-from tutorial.site import browser
 from tutorial.learn import demo as demonstration
+from tutorial.site import browser
 
 WSL = "in WSL, as on Debian"
 TEST_SETUP = dict.fromkeys(("Debian", "macOS"), "make test-setup") | {

@@ -1,8 +1,8 @@
 """The pytest plugin of `tutorial check`: selects the tests to run now, and writes down the outcome of each test.
 
-The environment variable CHECK has JSON with three keys: `server` (whether to run the tests with servers, or the others),
-`goals` (the tests of each goal), `only` (the indexes of the goals to run). OUTCOMES is the file to write to. Each line is
-a JSON object with `test` (a node id), `outcome` and `reason`.
+The environment variable CHECK has JSON with three keys: `server` (run the tests with servers, or the others), `goals`
+(the tests of each goal) and `only` (the indexes of the goals to run). OUTCOMES is the file to write to. Each line is a
+JSON object with `test` (a node id), `outcome` and `reason`.
 """
 
 import json
@@ -79,14 +79,12 @@ def message(reason):
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config):
-    with_xdist = hasattr(config, "workerinput")  # the process that started this one writes
-    file = None if with_xdist else Path(os.environ["OUTCOMES"]).open("a", encoding="utf-8", buffering=1)
+    is_worker = hasattr(config, "workerinput")  # of pytest-xdist: the process that started it writes
 
     def write(test, outcome, reason=""):
-        if file:
-            file.write(json.dumps({"test": test, "outcome": outcome, "reason": reason}) + "\n")
+        if not is_worker:
+            with Path(os.environ["OUTCOMES"]).open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"test": test, "outcome": outcome, "reason": reason}) + "\n")
 
     config.pluginmanager.register(Selection(json.loads(os.environ["CHECK"]), write), "selection")
     config.pluginmanager.register(Outcomes(write), "outcomes")
-    if file:
-        config.add_cleanup(file.close)

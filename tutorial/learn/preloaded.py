@@ -3,9 +3,10 @@
 Django imports the views when the first request comes. A worker with a short timeout would be killed while it does that.
 """
 
-from config.wsgi import application
 from django.db import connections
 from django.urls import get_resolver
+
+from config.wsgi import application
 
 __all__ = ["application"]
 
