@@ -25,13 +25,13 @@ def database(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def large_database(tmp_path_factory):
+def large_database():
     """A SQLite file with so many books that a worker here needs about 3.5 seconds to send them.
 
     The tests' timeouts are one or two seconds, and gunicorn acts up to a second later. The number of books follows
     from the step's own speed.
     """
-    return copied(seeded(books_for(3.5)), tmp_path_factory.mktemp("large_database"))
+    return seeded(books_for(3.5))
 
 
 def books_for(seconds):
