@@ -85,15 +85,18 @@ def added_tests(step, before):
     return added
 
 
-def passing_before(step, before, folder):
-    """Run the tests that a step adds on the code of the step before, in `folder`. Return those that pass."""
+def passing_before(step, before, folder, *options):
+    """Run the tests that a step adds on a copy of the step before, in `folder`. Return those that pass.
+
+    `options` are pytest's.
+    """
     copy_step(before, folder)
     shutil.rmtree(folder / "tests", ignore_errors=True)
     shutil.copytree(step / "tests", folder / "tests", ignore=ignore_local(step / "tests"))
     shutil.copy(step / "pytest.ini", folder)
     added = added_tests(step, before)
     command = [sys.executable, "-m", "pytest", "-q", "-rp", "--tb=no", "-p", "no:cacheprovider"]
-    command += ["--continue-on-collection-errors", *added]
+    command += ["--continue-on-collection-errors", *options, *added]
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if run.returncode not in (1, 2):  # 1: tests failed; 2: they could not even be collected
         return [f"pytest ended with {run.returncode}: {run.stdout}{run.stderr}"]
