@@ -19,7 +19,7 @@ def test_step_toml_says_what_the_step_changes(step, before):
 @pytest.mark.parametrize("step, before", STEPS)
 def test_the_tests_that_a_step_adds_fail_without_it(step, before, tmp_path):
     before = before or start_project(tmp_path / "startproject")
-    assert passing_before(step, before, tmp_path / "copy", "-n4") == []  # most of them wait for what never comes
+    assert passing_before(step, before, tmp_path / "copy", "-n4") == []  # most of them wait for a timeout
 
 
 @pytest.fixture
