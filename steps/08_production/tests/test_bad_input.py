@@ -65,7 +65,9 @@ def test_no_address_is_an_error_of_the_server(reader, path):
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("which", ["library", pytest.param("postgres_library", marks=pytest.mark.services)])
+@pytest.mark.parametrize(
+    "which", ["library", pytest.param("postgres_library", marks=[pytest.mark.services, pytest.mark.slow])]
+)
 def test_no_stored_filter_is_more_than_a_failed_export(request, which):
     """In a process of its own, with a database of its own."""
     library = request.getfixturevalue(which)

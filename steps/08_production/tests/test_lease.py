@@ -9,7 +9,10 @@ import pytest
 from tests.exporting import Library, add_readers
 from tests.servers import manage, postgresql, smtp, wait_for
 
-pytestmark = pytest.mark.server
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.covers("exports/job.py", "exports/models.py", "exports/delivery.py", "exports/management"),
+]
 
 
 def last_sign_of_life(library, seconds):

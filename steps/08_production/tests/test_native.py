@@ -13,15 +13,9 @@ from django.core.management import CommandError, call_command
 
 from tests.servers import STEP, environment, manage, peak_memory, wait_for
 
-FILTERS = [
-    [],
-    ["--q=garden"],
-    ["--q=Ångström"],
-    ["--q=O'B"],
-    ["--q=no such book"],
-    ["--genre=novel", "--published-from=2001-01-01"],
-    ["--raw", "--bom"],
-]
+FILTERS = [["--q=O'B"], ["--genre=novel", "--published-from=2001-01-01"], ["--raw", "--bom"]]
+MORE = [[], ["--q=garden"], ["--q=Ångström"], ["--q=no such book"]]
+ALL = [*FILTERS, *(pytest.param(arguments, marks=pytest.mark.slow) for arguments in MORE)]
 
 
 def export(database, engine, *arguments):
@@ -32,7 +26,7 @@ def export(database, engine, *arguments):
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("arguments", FILTERS, ids=lambda arguments: " ".join(arguments) or "all")
+@pytest.mark.parametrize("arguments", ALL, ids=lambda arguments: " ".join(arguments) or "all")
 def test_on_sqlite_it_gives_the_same_bytes(database, arguments):
     by_orm, said = export(database, "orm", *arguments)
     assert said == "Engine: orm."
@@ -41,8 +35,9 @@ def test_on_sqlite_it_gives_the_same_bytes(database, arguments):
 
 
 @pytest.mark.services
-def test_on_postgresql_it_gives_the_same_bytes(postgres_library):
-    for arguments in FILTERS:
+@pytest.mark.parametrize("filters", [FILTERS, pytest.param(MORE, marks=pytest.mark.slow)], ids=["some", "more"])
+def test_on_postgresql_it_gives_the_same_bytes(postgres_library, filters):
+    for arguments in filters:
         by_orm, said = export(postgres_library.database, "orm", *arguments)
         assert said == "Engine: orm."
         assert export(postgres_library.database, "native", *arguments) == (by_orm, "Engine: native.")

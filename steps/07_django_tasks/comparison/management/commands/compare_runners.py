@@ -40,7 +40,7 @@ class Command(BaseCommand):
         try:
             from comparison import measure, runners
         except ImportError as error:
-            raise CommandError(f"{error.name} is not installed; the step's requirements.txt has it.") from None
+            raise CommandError(f"{error.name} is not installed; the step's requirements-test.txt has it.") from None
         names = self.reachable(runners, options["runner"] or list(runners.RUNNERS))
         with tempfile.TemporaryDirectory() as folder:
             result = self.measure(measure, runners, names, Path(folder), exports, books, large, rounds, patience)
