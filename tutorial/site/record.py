@@ -164,7 +164,7 @@ def running(command, **options):
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise UserError(f"The demo did not start:\n{shlex.join(command)}\n{printed}")
                 time.sleep(0.05)
-            yield printed
+            yield printed[: printed.index(READY) + len(READY)]  # a worker may have printed more by now
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGINT)
