@@ -2,15 +2,10 @@
 
 import shutil
 import subprocess
-import sys
 
 import pytest
 
 from tutorial import ROOT, all_steps, ignore_local
-
-# On the newer Python only: what needs Chromium, as everywhere, and what takes minutes and is the same on both.
-NEWER = ["screenshots", "site"]
-collect_ignore = [f"test_{name}.py" for name in NEWER] if sys.version_info < (3, 12) else []
 
 
 @pytest.fixture(scope="session")

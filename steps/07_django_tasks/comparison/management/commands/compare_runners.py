@@ -57,7 +57,9 @@ class Command(BaseCommand):
         return [name for name in names if not runners.missing(name)]
 
     def measure(self, measure, runners, names, folder, exports, books, large, rounds, patience):
-        from tests.conftest import add_readers, make_database, multiply
+        from tests.databases import multiply
+        from tests.exporting import add_readers
+        from tests.servers import make_database
 
         self.stdout.write(f"Preparing a library of {books:,} books and one of {large:,}")
         small, big = folder / "small.sqlite3", folder / "big.sqlite3"
