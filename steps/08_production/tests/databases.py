@@ -20,7 +20,7 @@ from tests.servers import STEP, manage
 
 KEPT = Path(tempfile.gettempdir()) / f"django-in-the-background-{getpass.getuser()}"
 SEEDING = ("library/migrations/*.py", "library/factories.py", "library/management/commands/seed_books.py")
-TABLES = ("*/migrations/*.py", "tests/exporting.py", *SEEDING)
+TABLES = ("*/migrations/*.py", "config/settings.py", "tests/exporting.py", *SEEDING)
 
 
 def kept(name, make, code):

@@ -95,7 +95,7 @@ def test_a_worker_that_is_told_to_stop_finishes_what_it_has_begun_and_leaves_the
 
 
 def test_an_export_that_takes_too_long_is_ended(large_library):
-    with with_celery(large_library, EXPORT_TIME_LIMIT="2").site() as site, large_library.reader(site) as reader:
+    with with_celery(large_library, EXPORT_TIME_LIMIT="1").site() as site, large_library.reader(site) as reader:
         with worker(large_library):
             export_id = reader.export()
             assert reader.wait_for_end(export_id) == "failed"
