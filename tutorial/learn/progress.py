@@ -10,7 +10,7 @@ from rich.table import Table
 from tutorial import ROOT, UserError, all_steps
 from tutorial.learn import assignments
 
-FILE = Path(os.environ.get("TUTORIAL_FILE") or ROOT / ".progress.json")
+FILE = Path(os.environ.get("TUTORIAL_PROGRESS") or ROOT / ".progress.json")
 
 
 def folder_of(task, folder):
