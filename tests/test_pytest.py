@@ -52,12 +52,18 @@ def tree(tmp_path):
 
 
 def run(folder, *arguments, **environment):
+    with start(folder, *arguments, **environment) as process:
+        stdout = process.stdout.read()
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout)
+
+
+def start(folder, *arguments, **environment):
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_") and name != "CI"}
     # Without the plugins that these small steps don't need, each run takes half the time.
     clean |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "xdist.plugin,tutorial.repo.pytest_plugin"}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
     options = {"text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    return subprocess.run(command, cwd=folder, env={**clean, **environment}, **options)
+    return subprocess.Popen(command, cwd=folder, env={**clean, **environment}, **options)
 
 
 def counts(result):
@@ -82,7 +88,7 @@ def test_the_root_runs_its_own_tests_and_each_step_in_its_own_process(tree):
         (["steps"], ["5 passed, 1 deselected", *["4 passed, 2 deselected"] * 2]),
         (["-k", "two"], ["1 deselected", *["1 passed, 5 deselected"] * 3]),
         (["steps/02_second/tests/test_own.py", "steps/01_first/tests/test_own.py::test_two"], ["2 passed", "1 passed"]),
-        (["steps/02_second/tests/test_carried.py"], ["4 passed"]),
+        (["steps/02_second/tests/test_carried.py"], ["3 passed, 1 deselected"]),
         (["steps/02_second/tests/test_carried.py::test_slow"], ["1 passed"]),
         (["tests", "steps/01_first/tests/test_own.py"], ["1 passed", "2 passed"]),
         (["tests/test_root.py"], ["1 passed"]),
@@ -116,6 +122,17 @@ def test_a_failing_step_fails_the_run_and_x_stops_there(tree):
     assert re.findall(r"^0\w+ +(\w+)", result.stdout, re.MULTILINE)[-3:] == ["passed", "FAILED", "passed"]
     result = run(tree, "steps", "-x", "-n0")
     assert result.returncode == 1 and "03_third" not in result.stdout
+
+
+def test_what_a_step_prints_is_seen_while_it_runs(tree):
+    waits = "import pathlib, time\ndef test_own():\n    while not pathlib.Path('go').exists(): time.sleep(0.05)\n"
+    step = tree / "steps" / "01_first"
+    (step / "tests" / "test_own.py").write_text(waits)
+    with start(tree, "steps/01_first", "steps/02_second", "-n0") as process:
+        for line in process.stdout:
+            if "rootdir" in line:
+                (step / "go").touch()  # without this line it would wait forever
+    assert process.returncode == 0
 
 
 def test_no_test_selected_is_no_success(tree):

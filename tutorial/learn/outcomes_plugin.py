@@ -16,7 +16,6 @@ from tutorial.learn.goals import Goal
 LEFT_OUT = {
     "services": "needs PostgreSQL, Redis or another server",
     "browser": "needs Chromium",
-    "office": "needs LibreOffice",
     "slow": "takes too long",
     "trap": "shows a limit of this step that your code may not have",
 }
@@ -70,7 +69,7 @@ def message(reason):
     if reason is None:
         return ""
     if isinstance(reason, tuple):  # of a skipped test: file, line, reason
-        return str(reason[2])
+        return str(reason[2]).removeprefix("Skipped: ")
     if crash := getattr(reason, "reprcrash", None):
         return crash.message
     errors = [line[2:].strip() for line in str(reason).splitlines() if line.startswith("E ")]

@@ -5,7 +5,8 @@ the repository's own tests and then each step's, and passes its options on.
 
 Two kinds of tests run with `--all` only: tests marked `slow`, and tests that cover nothing new in this step. For
 example, `@pytest.mark.covers("library/book_csv.py")` leaves a test out of each step that has the same test file and
-the same book_csv.py as the step before. A test that is named on the command line always runs.
+the same book_csv.py as the step before. If you name a file, all of its tests run except slow ones. If you name a test,
+it always runs.
 
 In CI a skipped test is a failure.
 """
@@ -25,7 +26,7 @@ def pytest_addoption(parser):
     parser.addoption("--all", action="store_true", help="also run slow tests and tests of unchanged code")
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # before pytest begins to capture output
 def pytest_load_initial_conftests(early_config, args):
     """Run each step that is asked for in its own process, and two tests at a time where a whole folder is asked for."""
     known, folder = early_config.known_args_namespace, early_config.rootpath
@@ -39,6 +40,7 @@ def pytest_load_initial_conftests(early_config, args):
     selects = known.keyword or known.markexpr or known.usepdb or known.collectonly or are_named(known.file_or_dir)
     if root and not selects and getattr(known, "numprocesses", 0) is None and (os.cpu_count() or 1) > 1:
         args[:] = ["-n2", "--dist=worksteal", *args]
+    return (yield)
 
 
 def folders_to_run(names, root):
@@ -90,16 +92,19 @@ def are_named(names):
 
 
 def pytest_report_header(config):
-    if not (config.option.all or are_named(config.args)):
-        return "left out: slow tests, and tests of code that is the same in the step before (--all runs them)"
-    return None
+    return None if config.option.all else "left out: slow tests, and tests of unchanged code (--all runs them)"
 
 
 def pytest_collection_modifyitems(config, items):
-    if not (config.option.all or are_named(config.args)):
-        left_out = [item for item in items if item.get_closest_marker("slow") or is_covered(item, config.rootpath)]
+    named = are_named(config.args)
+    if not (config.option.all or any("::" in name for name in config.args)):
+        left_out = [item for item in items if is_slow(item) or (not named and is_covered(item, config.rootpath))]
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
+
+
+def is_slow(item):
+    return item.get_closest_marker("slow")
 
 
 def is_covered(item, step):
