@@ -1,6 +1,11 @@
-"""Plausible wrong attempts at each step. `tutorial check` catches each by the tests meant for it, and by no other."""
+"""Plausible wrong attempts at each step. `tutorial check` catches each by the tests meant for it, and by no other.
 
+Of tests with servers, only those meant for it are run.
+"""
+
+import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,11 +30,25 @@ def attempt(step, mistake, folder):
         file.write_text(code.replace(change["old"], change["new"]), "utf-8")
 
 
+def without_other_servers(assignment, caught):
+    """The step's tests, but of files in which each test needs a server only those that are to catch the mistake."""
+    tests = []
+    for test in assignment.tests:
+        file = test.partition("::")[0]
+        if re.search(rb"^pytestmark = .*mark\.server", assignment.test_files[file].replace(b"[\n", b"["), re.MULTILINE):
+            tests += [each for each in caught if each in (test, file) or each.startswith(f"{test}::")]
+        else:
+            tests.append(test)
+    return tests
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("step, mistake", [pytest.param(*each, id=f"{each[0]}-{each[1]['name']}") for each in EACH])
 def test_the_right_tests_catch_a_wrong_attempt(step, mistake, tmp_path):
     attempt(step, mistake, tmp_path / "attempt")
-    result = run_tests.check(assignments.of_step(find_step(step)), tmp_path / "attempt", limit=900)
+    assignment = assignments.of_step(find_step(step))
+    assignment = replace(assignment, tests=without_other_servers(assignment, mistake["caught"]))
+    result = run_tests.check(assignment, tmp_path / "attempt", limit=900)
     assert result.trouble == ""
     assert {test.partition("[")[0] for test in result.failed()} == set(mistake["caught"]), result.reasons()
 
