@@ -148,6 +148,7 @@ class Runner:
         self.result, self.changed = result, changed
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
         self.environment |= {"OUTCOMES": str(outcomes), "NO_COLOR": "1", "PYTHON_COLORS": "0"}
+        self.starts = True  # until we know better
 
     @contextmanager
     def started(self, *arguments, **variables):
@@ -178,7 +179,8 @@ class Runner:
         """Run the tests of the goals with these indexes: those in one process first, then those with servers."""
         with self.pytest(only, server=False) as testing:
             self.result.trouble = self.trouble_to_start(starting)
-            if not self.result.trouble:
+            self.starts = not self.result.trouble
+            if self.starts:
                 self.finish(testing)
         goals = [self.result.assignment.task.goals[number] for number in only]
         if not self.result.trouble and any(self.result.of(goal, "expected") for goal in goals):
@@ -226,8 +228,11 @@ class Runner:
         self.changed(self.result)
 
     def read_outcomes(self):
-        """Put what is known so far into the result: for each test its outcome and the reason."""
-        text = self.outcomes.read_text("utf-8") if self.outcomes.exists() else ""
+        """Put what is known so far into the result: for each test its outcome and the reason.
+
+        Of a project that doesn't start, no test counts, not even one that ran in the meantime.
+        """
+        text = self.outcomes.read_text("utf-8") if self.starts and self.outcomes.exists() else ""
         tests = {}
         for each in map(json.loads, text[: text.rfind("\n") + 1].splitlines()):
             known, new = tests.get(each["test"], ("",))[0], each["outcome"]

@@ -142,6 +142,7 @@ class Reader:
 
     def clean(self, printed):
         """What the page may show: no path and no port of this machine."""
+        printed = re.sub(r"^Starting worker worker_id=.*\n", "", printed, flags=re.MULTILINE)  # may come at any moment
         printed = printed.replace(str(self.root), HOME).replace(f"127.0.0.1:{self.port}", "127.0.0.1:8000")
         return "".join(f"{line.rstrip()}\n" for line in printed.strip().splitlines())
 
@@ -234,7 +235,7 @@ def install(copy):
     packages = next((copy / ".venv").glob("lib/python*/site-packages"))
     here = [path for path in sys.path if path.endswith("site-packages")]
     (packages / "this-machine.pth").write_text("\n".join([str(copy), *here]), "utf-8")
-    for name, module in (("tutorial", "tutorial.cli"), ("pytest", "pytest")):
+    for name, module in (("tutorial", "tutorial.cli"), ("pytest", "pytest"), ("uv", "uv")):
         script = copy / ".venv" / "bin" / name
         python = shlex.quote(str(copy / ".venv" / "bin" / "python"))
         script.write_text(f'#!/bin/sh\nexec {python} -m {module} "$@"\n', "utf-8")
