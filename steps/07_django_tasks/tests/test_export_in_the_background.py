@@ -1,6 +1,7 @@
 """The button, the process that it starts, and the file, on a real server."""
 
 import os
+import stat
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -50,6 +51,15 @@ def test_the_process_is_a_python_of_this_environment_with_nothing_of_the_servers
         assert streams == ["/dev/null", str(log), str(log)]
         assert reader.wait_for_end(export_id) == "done"
         wait_for(lambda: f"Export {export_id} is done" in log.read_text(), "the log to say so")
+
+
+def test_what_an_export_logs_is_read_by_nobody_else(library):
+    with library.site() as site, library.reader(site) as reader:
+        assert reader.wait_for_end(reader.export()) == "done"
+    for folder in ("logs", "unfinished"):
+        assert stat.S_IMODE((library.folder / "data" / folder).stat().st_mode) == 0o700
+    (file,) = library.files()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_no_zombie_stays(library):

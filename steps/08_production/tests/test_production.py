@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import stat
 import subprocess
 
 import httpx
@@ -193,15 +192,6 @@ def test_nginx_takes_the_shipped_configuration_and_serves_the_site_over_https(li
                 assert tries[-1] == 429
                 assert tries[:11] == [200] * 11 or login == "/admin/login/"
             assert visitor.get(f"https://127.0.0.1:{tls}/books/").status_code == 200
-
-
-def test_what_an_export_logs_is_read_by_nobody_else(library):
-    with library.site() as site, library.reader(site) as reader:
-        assert reader.wait_for_end(reader.export()) == "done"
-    for folder in ("logs", "unfinished"):
-        assert stat.S_IMODE((library.folder / "data" / folder).stat().st_mode) == 0o700
-    (file,) = library.files()
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_no_secret_is_in_a_log_or_on_a_command_line(library):

@@ -1,6 +1,7 @@
 """An export shows the books as they were at one moment, whatever others write meanwhile."""
 
 import csv
+import hashlib
 import sqlite3
 import threading
 from contextlib import closing
@@ -90,4 +91,6 @@ def test_others_write_all_the_time_and_are_not_kept_waiting(large_library):
         over.set()
         writer.join()
     assert moved > 10
+    checksum = hashlib.sha256(large_library.files()[0].read_bytes()).hexdigest()
+    assert large_library.change("SELECT sha256 FROM exports_export") == [(checksum,)]
     assert sum(int(book["pages"]) for book in books) == pages
