@@ -262,12 +262,10 @@ def test_tests_that_cannot_be_imported_reach_no_goal(tiny, printed):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", STEPS)
-def test_our_own_code_reaches_every_goal_and_the_code_to_start_from_does_not(tutorial, place, number):
+def test_our_own_code_reaches_every_goal(tutorial, number):
+    """tests/test_steps_follow.py shows that the code to start from doesn't: the step's tests fail on it."""
     said = tutorial("check", number, find_step(number), "--limit=900").stdout
     assert "All goals reached." in said and "✗" not in said
-    tutorial("start", number, "mine")
-    result = run_tests.check(assignments.of_step(find_step(number)), place / "mine", limit=900)
-    assert result.trouble or len(result.failed()) > len(result.passed())
 
 
 @pytest.mark.parametrize("number", STEPS)
