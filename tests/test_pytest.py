@@ -90,6 +90,10 @@ def test_the_root_runs_its_own_tests_and_each_step_in_its_own_process(tree):
         (["steps/02_second/tests/test_own.py", "steps/01_first/tests/test_own.py::test_two"], ["2 passed", "1 passed"]),
         (["steps/02_second/tests/test_carried.py"], ["3 passed, 1 deselected"]),
         (["steps/02_second/tests/test_carried.py::test_slow"], ["1 passed"]),
+        (
+            ["steps/02_second/tests/test_carried.py", "steps/02_second/tests/test_own.py::test_two"],
+            ["4 passed, 1 deselected"],
+        ),
         (["tests", "steps/01_first/tests/test_own.py"], ["1 passed", "2 passed"]),
         (["tests/test_root.py"], ["1 passed"]),
     ],

@@ -96,11 +96,17 @@ def pytest_report_header(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    named = are_named(config.args)
-    if not (config.option.all or any("::" in name for name in config.args)):
-        left_out = [item for item in items if is_slow(item) or (not named and is_covered(item, config.rootpath))]
-        items[:] = [item for item in items if item not in left_out]
-        config.hook.pytest_deselected(items=left_out)
+    if config.option.all:
+        return
+    named, tests = are_named(config.args), [name.partition("::")[2] for name in config.args if "::" in name]
+    left_out = [
+        item
+        for item in items
+        if not any(item.nodeid.partition("::")[2].startswith(test) for test in tests)
+        and (is_slow(item) or (not named and is_covered(item, config.rootpath)))
+    ]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
 
 
 def is_slow(item):
