@@ -48,12 +48,12 @@ class Command(BaseCommand):
 STARTS = 10
 COMMANDS = {
     "step 04": ("04", []),
-    "step 08": ("08", []),
-    "step 07, zip": ("07", ["--compress=zip"]),
-    "step 08, zip": ("08", ["--compress=zip"]),
-    "step 07, gzip": ("07", ["--compress=gzip"]),
-    "step 08, gzip": ("08", ["--compress=gzip"]),
-    "step 08, zstd": ("08", ["--compress=zstd"]),
+    "step 10": ("08", []),
+    "step 09, zip": ("07", ["--compress=zip"]),
+    "step 10, zip": ("08", ["--compress=zip"]),
+    "step 09, gzip": ("07", ["--compress=gzip"]),
+    "step 10, gzip": ("08", ["--compress=gzip"]),
+    "step 10, zstd": ("08", ["--compress=zstd"]),
 }
 PAGES = ["/books/", "/books/?genre=novel", "/books/?q=garden", "/books/?q=no+such+book"]
 
@@ -82,15 +82,15 @@ def starts(house):
         (bare / name).parent.mkdir(parents=True, exist_ok=True)
         (bare / name).write_text(text)
     for name in ("__init__", "noop"):  # the same in the project, with all its apps
-        commands = house.steps["08"] / "exports" / "management" / "commands"
+        commands = house.steps["10"] / "exports" / "management" / "commands"
         commands.joinpath(f"{name}.py").write_text(NOOP[f"bare/management/commands/{name}.py"])
     export = house.manage("sqlite", "shell", "--verbosity=0", "-c", EXPORT)[0].decode().strip()
     house.manage("sqlite", "run_export", export)
     environment = {**house.environment("sqlite"), "PYTHONDONTWRITEBYTECODE": ""}
     ways = {
         "bare no-op": (bare, ["noop"]),
-        "no-op in step 08": (house.steps["08"], ["noop"]),
-        "run_export in step 08": (house.steps["08"], ["run_export", export]),
+        "no-op in step 10": (house.steps["10"], ["noop"]),
+        "run_export in step 10": (house.steps["10"], ["run_export", export]),
     }
     runs = {name: [] for name in ways}
     for _ in range(STARTS + 1):

@@ -1,8 +1,8 @@
-"""What can go wrong, done to step 08: each fault with each runner, five exports at a time; load; bad input.
+"""What can go wrong, done to step 10: each fault with each runner, five exports at a time; load; bad input.
 
     python benchmarks/faults.py [faults] [load] [input]
 
-This is the long form of tests/faults and tests/test_bad_input.py of step 08, all three parts unless some are named.
+This is the long form of tests/faults and tests/test_bad_input.py of step 10, all three parts unless some are named.
 It ends with an error if anything is lost: an export that neither is a right file nor has a reason, a mail that came
 twice, or one that was not sent and is not said to be. A part that passes writes its figures to
 benchmarks/results/faults.json, beside those of the others.
@@ -55,7 +55,7 @@ def passed(part, options):
         environment = {**os.environ, **{name: str(value) for name, value in long.items()}}
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *PARTS[part]]
         command += ["-k", options.k] if options.k else []
-        ended = subprocess.run(command, cwd=find_step("08"), env=environment)
+        ended = subprocess.run(command, cwd=find_step("10"), env=environment)
         noted = [json.loads(line) for line in results.read_text().splitlines()]
     figures = {"seconds": round(time.monotonic() - started), **FIGURES[part](noted, options)}
     if ended.returncode == 0 and not options.k:

@@ -136,7 +136,7 @@ class House:
             copy_step(find_step(number), step)
         (self.steps["03"] / "ladder_urls.py").write_text(URLS)
         (self.steps["03"] / "ladder_settings.py").write_text(SETTINGS)
-        self.servers = load(find_step("08") / "tests" / "servers.py")
+        self.servers = load(find_step("10") / "tests" / "servers.py")
         self.databases = {"sqlite": f"sqlite:///{folder / 'library.sqlite3'}"} if "sqlite" in needed else {}
         if "postgresql" in needed:
             if shutil.which("psql") and (
@@ -221,7 +221,7 @@ def measure(house, ways, rounds):
 
 def to_file(house, way, file):
     command = [sys.executable, BENCHMARKS / "run_way.py", way.source, file]
-    said, figures = run(command, cwd=house.steps["08"], env=house.environment(way.database))
+    said, figures = run(command, cwd=house.steps["10"], env=house.environment(way.database))
     return {**figures, **json.loads(said)}
 
 

@@ -154,7 +154,7 @@ def export(site):
 @pytest.mark.slow
 def test_a_runner_without_a_worker_has_none_beside_it(tmp_path, monkeypatch):
     monkeypatch.setenv("EXPORT_RUNNER", "spawn")
-    with demo("06", "--books=300", f"--port={free_port()}", f"--folder={tmp_path}") as printed:
+    with demo("08", "--books=300", f"--port={free_port()}", f"--folder={tmp_path}") as printed:
         assert "a process of its own makes the file" in printed and "celery@" not in printed
         assert workers(tmp_path) == []
 
@@ -172,7 +172,7 @@ def workers(folder):
 @pytest.mark.slow
 def test_a_worker_that_is_killed_is_told(tmp_path):
     told = "The worker has stopped, so exports won't run."
-    with demo("07", "--books=300", f"--port={free_port()}", f"--folder={tmp_path}", says=told):
+    with demo("09", "--books=300", f"--port={free_port()}", f"--folder={tmp_path}", says=told):
         (worker,) = workers(tmp_path)
         worker.kill()
         psutil.wait_procs([worker], timeout=10)
@@ -228,7 +228,7 @@ def test_the_download_of_the_chapter_that_is_cut_off_is_an_error(tmp_path):
 
 def test_a_runner_that_the_step_does_not_have_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("EXPORT_RUNNER", "threads")
-    (line,) = refused("07", f"--port={free_port()}", f"--folder={tmp_path}")
+    (line,) = refused("09", f"--port={free_port()}", f"--folder={tmp_path}")
     assert line == "EXPORT_RUNNER=threads: this step's demo has database, spawn, celery."
 
 

@@ -387,7 +387,7 @@ def test_a_copy_is_checked_that_leads_to_nothing_else(tutorial, place, solved):
     """With links to our tests, files that may not be written, and a package called as what we leave out."""
     mine, elsewhere = solved("mine"), place / "elsewhere"
     shutil.rmtree(mine / "tests", ignore_errors=True)
-    (mine / "tests").symlink_to(find_step("05") / "tests")
+    (mine / "tests").symlink_to(find_step("07") / "tests")
     (mine / "library").rename(elsewhere)
     (mine / "library").symlink_to("../elsewhere")
     (elsewhere / "data").mkdir()

@@ -130,16 +130,16 @@ def test_what_is_wrong_with_a_page_is_found(page, address):
 
 
 SEARCHES = {
-    "Popen": "/05_subprocess_view/",
+    "Popen": "/07_export_record/",
     "StreamingHttpResponse": "/03_streaming/",
-    "UniqueConstraint": "/08_production/",
-    "acks_late": "/06_celery_compare/",
+    "UniqueConstraint": "/10_production/",
+    "acks_late": "/08_celery_record/",
     "call_command": "/04_management_command/",
     "cron": "/04_management_command/",
     "kill -9": "/troubleshooting/",
-    "on_commit": "/05_subprocess_view/",
-    "start_new_session": "/05_subprocess_view/",
-    "visibility timeout": "/06_celery_compare/",
+    "on_commit": "/07_export_record/",
+    "start_new_session": "/07_export_record/",
+    "visibility timeout": "/08_celery_record/",
 }
 
 

@@ -1,4 +1,4 @@
-"""Rung 6, step 08's `export_books --engine native`: the lines come by the database's own way."""
+"""Rung 6, step 10's `export_books --engine native`: the lines come by the database's own way."""
 
 from django.db import connection
 

@@ -31,7 +31,7 @@ def run(name, books, port, timeout, parent, console):
 
 
 class Demo:
-    """A step with its library, its data and, from step 06 on, the runner that EXPORT_RUNNER names."""
+    """A step with its library, its data and, from step 08 on, the runner that EXPORT_RUNNER names."""
 
     def __init__(self, step, books, port, parent):
         self.step, self.books, self.port = step, books, port

@@ -1,7 +1,7 @@
 """The fence ```listing: code of a step on a page, found by its name when the site is built.
 
 ```listing
-05_subprocess_view/exports/models.py Export.claim
+07_export_record/exports/models.py Export.claim
 highlight: .update(
 ```
 

@@ -89,9 +89,9 @@ def five_ways():
         run = million()[f"{key}, http, sqlite"]
         rows[name] = {"answer": run["first_byte"], "file": run["seconds"], "held": run["seconds"]}
     for name, key in {
-        "05 a process": "spawn",
-        "06 Celery, Redis": "celery-redis",
-        "07 django.tasks": "database",
+        "07 a process": "spawn",
+        "08 Celery, Redis": "celery-redis",
+        "09 django.tasks": "database",
     }.items():
         run = medians()[key]
         rows[name] = {"answer": run["large_answer"], "file": run["large_finish"], "held": run["large_answer"]}

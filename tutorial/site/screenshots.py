@@ -182,8 +182,8 @@ def of_the_command(studio):
 
 @of("export", "mail")
 def of_the_export(studio):
-    """Step 05: the page of an export half way, and the mail of another one."""
-    with studio.demo("05") as address, chromium() as browser:
+    """Step 07: the page of an export half way, and the mail of another one."""
+    with studio.demo("07") as address, chromium() as browser:
         page = browser.new_page(viewport={"width": WIDTH, "height": 460})
         page.goto(f"{address}/login/")
         page.get_by_label("Username").fill("demo")
@@ -198,7 +198,7 @@ def of_the_export(studio):
         page.goto(f"{address}/books/?{FILTERS}")
         page.locator("[data-test=export-button]").click()
         page.get_by_text("A mail was sent").wait_for(timeout=120_000)
-        mails = studio.place / f"{find_step('05').name}-data" / "mail"
+        mails = studio.place / f"{find_step('07').name}-data" / "mail"
         (_, export) = page.url.rstrip("/").rsplit("/", 1)
         (mail,) = [mail for mail in map(read_mail, mails.iterdir()) if export in mail["Message-ID"]]
     (attachment,) = mail.iter_attachments()
