@@ -1,4 +1,4 @@
-"""Which address shows what."""
+"""The URLs of the site."""
 
 from django.contrib import admin
 from django.urls import include, path

@@ -1,4 +1,4 @@
-"""What a visitor may ask for. Every way to get books validates its filters here."""
+"""The filters of the book list. Everything that selects books validates its filters here."""
 
 import django_filters
 from django import forms
@@ -13,11 +13,18 @@ ISO_DATE = {
 }
 
 
+# Names that a query string may have although they aren't filters.
+OTHER_NAMES = {"after", "before"}
+
+
 class BookFilterForm(forms.Form):
     def clean(self):
+        # Without this check a misspelt filter would be ignored, and the user would get all books.
+        if unknown := sorted(set(self.data) - set(self.fields) - OTHER_NAMES):
+            raise forms.ValidationError(f"There is no filter named {', '.join(unknown)}.")
         first, last = self.cleaned_data.get("published_from"), self.cleaned_data.get("published_to")
         if first and last and first > last:
-            self.add_error("published_to", "Must not be before the first date.")
+            self.add_error("published_to", "Enter a date that isn't before the first one.")
 
 
 class BookFilter(django_filters.FilterSet):

@@ -1,4 +1,4 @@
-"""What a visitor of the library sees."""
+"""The pages of the library."""
 
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -10,7 +10,7 @@ from library.pagination import Page, capped_count
 
 @require_safe
 def book_list(request):
-    """A page of the books that match the filters; a bad filter is a 400 that names it."""
+    """Show a page of the books that match the filters. An invalid filter gets a 400 that names it."""
     book_filter = BookFilter(request.GET, Book.objects.select_related("author"))
     if not book_filter.is_valid():
         return render(request, "library/book_list.html", {"form": book_filter.form}, status=400)

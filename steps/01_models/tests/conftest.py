@@ -1,4 +1,4 @@
-"""What the tests of this step share."""
+"""Fixtures for the tests of this step."""
 
 import pytest
 from django.test import override_settings
@@ -8,12 +8,12 @@ from tests.databases import copied, seeded
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_passwords():
-    """Django makes hashing a password slow on purpose: a third of a second, for each user of each test."""
+    """Hash passwords fast. Django's own hasher takes a third of a second for each user of each test."""
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
         yield
 
 
 @pytest.fixture(scope="session")
 def database(tmp_path_factory):
-    """A SQLite file with 20,000 seeded books, for tests that only read them."""
+    """A SQLite file with 20,000 books, for tests that only read."""
     return copied(seeded(20_000), tmp_path_factory.mktemp("database"))

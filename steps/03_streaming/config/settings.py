@@ -1,7 +1,8 @@
-"""Settings that need no server. One environment variable each moves to the real thing.
+"""Settings for the tutorial. They need no server. Each of these environment variables changes one thing.
 
 DATABASE_URL  postgres://user:password@host/name     (default: SQLite in this folder)
-DEBUG         1 shows tracebacks in the browser      (default: they go to the log only)
+DEBUG         1 shows tracebacks in the browser      (default: only the log has them)
+TIME_ZONE     such as Europe/Lisbon                  (default: UTC)
 """
 
 import os
@@ -12,7 +13,7 @@ import dj_database_url
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 DEBUG = os.environ.get("DEBUG") == "1"
-# Good enough for your own machine, and only there: step 08 takes it from the environment.
+# For your own machine only. Step 10 reads the key from the environment.
 SECRET_KEY = "not-a-secret"
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 
@@ -59,23 +60,25 @@ DATABASES = {
     "default": dj_database_url.parse(os.environ.get("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    if (database := DATABASES["default"])["NAME"] != ":memory:":
+        database["NAME"] = BASE_DIR / database["NAME"]  # the same file, whatever folder a command is run in
     DATABASES["default"]["OPTIONS"] = {
-        # WAL: who reads never blocks who writes, and the other way round.
+        # With WAL, readers don't block writers, and writers don't block readers.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         "transaction_mode": "IMMEDIATE",
-        "timeout": 20,  # seconds that a writer waits for another writer
+        "timeout": 20,  # seconds to wait for another writer
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LANGUAGE_CODE = "en"
-TIME_ZONE = "UTC"
+TIME_ZONE = os.environ.get("TIME_ZONE") or "UTC"
 USE_TZ = True
 
-# WhiteNoise serves the style sheet from the app's own folder: no collectstatic to forget.
+# WhiteNoise serves the style sheet from the app's own folder, so collectstatic isn't needed.
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 
-# An error shows the visitor a plain page (templates/500.html) and the log its traceback.
+# After an error the user sees templates/500.html, and the log has the traceback.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -1,9 +1,10 @@
-"""Settings that need no server. One environment variable each moves to the real thing.
+"""Settings for the tutorial. They need no server. Each of these environment variables changes one thing.
 
-DATABASE_URL  postgres://user:password@host/name (default: SQLite in this folder)
-EMAIL_URL     submission://user:password@host    (default: a file in DATA_DIR/mail for each mail)
-DATA_DIR      a folder for what the site makes   (default: data in this folder)
-DEBUG         1 shows tracebacks in the browser  (default: they go to the log only)
+DATABASE_URL  postgres://user:password@host/name     (default: SQLite in this folder)
+EMAIL_URL     submission://user:password@host        (default: a file in DATA_DIR/mail for each email)
+DATA_DIR      the folder for the files of the site   (default: data in this folder)
+DEBUG         1 shows tracebacks in the browser      (default: only the log has them)
+TIME_ZONE     such as Europe/Lisbon                  (default: UTC)
 """
 
 import os
@@ -18,7 +19,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("DATA_DIR") or BASE_DIR / "data").resolve()
 
 DEBUG = os.environ.get("DEBUG") == "1"
-# Good enough for your own machine, and only there: step 08 takes it from the environment.
+# For your own machine only. Step 10 reads the key from the environment.
 SECRET_KEY = "not-a-secret"
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 
@@ -65,11 +66,13 @@ DATABASES = {
     "default": dj_database_url.parse(os.environ.get("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    if (database := DATABASES["default"])["NAME"] != ":memory:":
+        database["NAME"] = BASE_DIR / database["NAME"]  # the same file, whatever folder a command is run in
     DATABASES["default"]["OPTIONS"] = {
-        # WAL: who reads never blocks who writes, and the other way round.
+        # With WAL, readers don't block writers, and writers don't block readers.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         "transaction_mode": "IMMEDIATE",
-        "timeout": 20,  # seconds that a writer waits for another writer
+        "timeout": 20,  # seconds to wait for another writer
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -83,14 +86,14 @@ DEFAULT_FROM_EMAIL = "library@example.com"
 OPEN_LIBRARY_URL = os.environ.get("OPEN_LIBRARY_URL") or "https://openlibrary.org"
 
 LANGUAGE_CODE = "en"
-TIME_ZONE = "UTC"
+TIME_ZONE = os.environ.get("TIME_ZONE") or "UTC"
 USE_TZ = True
 
-# WhiteNoise serves the style sheet from the app's own folder: no collectstatic to forget.
+# WhiteNoise serves the style sheet from the app's own folder, so collectstatic isn't needed.
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 
-# An error shows the visitor a plain page (templates/500.html) and the log its traceback.
+# After an error the user sees templates/500.html, and the log has the traceback.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
