@@ -14,6 +14,15 @@ from tests.exporting import Library, add_readers, copy_of
 from tests.servers import gunicorn, manage, postgresql
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    # Tests with servers run with `pytest --all` only: their behaviour moves to the rebuilt steps 07 to 11.
+    if config.rootpath.parent.name == "steps":
+        for item in items:
+            if any(map(item.get_closest_marker, ("server", "services", "browser"))):
+                item.add_marker("slow")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def quick_passwords():
     """Django makes hashing a password slow on purpose: a third of a second, for each user of each test."""
