@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tutorial import ROOT, UserError, all_steps, find_step
 from tutorial.learn import goals
-from tutorial.repo.step_changes import about, added_tests, neighbours, start_project, step_files
+from tutorial.repo.step_changes import about, added_tests, begins, neighbours, start_project, step_files
 
 EXERCISES = ROOT / "exercises"
 OURS = ("step.toml", "README.md")  # of a step, and not of who begins with its code
@@ -31,6 +31,7 @@ class Assignment:
     tests: list
     test_files: dict
     task: goals.Task
+    begins: str = ""  # of a step that begins a new chain, so that it has no code to begin with
 
     @property
     def heading(self):
@@ -66,6 +67,8 @@ def all_exercises():
 def of_step(step):
     before = dict(neighbours())[step]
     facts, task, files = about(step), goals.read(step), step_files(step)
+    # A step that begins a new chain has no step before. Its goals name the tests that are its own.
+    tests = [test for goal in task.goals for test in goal.tests] if begins(step) else added_tests(step, before)
     return Assignment(
         number=step.name[:2],
         name=step.name,
@@ -76,9 +79,10 @@ def of_step(step):
         begins_with=f"the end of step {before.name[:2]}" if before else "a new Django project",
         starter=without(step_files(before), OURS) if before else {},
         solution=files,
-        tests=[test for test in added_tests(step, before) if not test.startswith(tuple(task.leaves_out) or "-")],
+        tests=[test for test in tests if not test.startswith(tuple(task.leaves_out) or "-")],
         test_files=needed_for_tests(files),
         task=task,
+        begins=begins(step),
     )
 
 
