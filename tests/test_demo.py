@@ -104,10 +104,10 @@ def test_the_lines_that_it_prints_can_be_pasted(tmp_path):
 
 
 RUNNERS = [
-    ("05", "", "press"),
-    ("06", "", "Celery's worker"),
-    ("07", "", "a worker"),
-    ("07", "celery", "Celery's worker"),
+    ("07", "", "press"),
+    ("08", "", "Celery's worker"),
+    ("09", "", "a worker"),
+    ("09", "celery", "Celery's worker"),
 ]
 
 
@@ -195,7 +195,7 @@ def running(line, folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step, says", [("05", ""), ("08", "The worker has stopped")])
+@pytest.mark.parametrize("step, says", [("07", ""), ("10", "The worker has stopped")])
 def test_the_line_of_the_chapter_that_lies_in_wait_ends_an_export(tmp_path, step, says):
     line = beside(step).replace('-f "demo', f'-f "{tmp_path}/.demo')  # no other demo on this machine
     assert str(tmp_path) in line

@@ -32,7 +32,7 @@ errors = Console(highlight=False, soft_wrap=True, emoji=False, stderr=True)
 
 @app.callback()
 def main():
-    """How do I run something in the background in Django? Eight steps, one job, real servers.
+    """How do I run something in the background in Django? Ten steps, one job, real servers.
 
     `tutorial demo` shows where it all leads. `tutorial start 01` is where you begin to write it yourself,
     and `tutorial doctor` says what this machine can run. A step is called 03, 3 or 03_streaming.

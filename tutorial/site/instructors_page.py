@@ -3,7 +3,7 @@
 from tutorial import ROOT, all_steps
 from tutorial.repo.step_changes import about
 
-BREAKS = {"half_day": {"04": 15}, "one_day": {"03": 15, "05": 60, "07": 15}}  # minutes, after which step
+BREAKS = {"half_day": {"04": 15}, "one_day": {"03": 15, "07": 60, "09": 15}}  # minutes, after which step
 BEGIN = 9 * 60
 
 HEAD = """---
@@ -14,7 +14,7 @@ search:
 
 # For instructors
 
-A class of any size can build the same job eight times, and see each time what the last way could not do.
+A class of any size can build the same job ten times, and see each time what the last way could not do.
 This page is made of `[teach]` in each step's `step.toml`: change it there.
 
 ## Before the class
