@@ -41,7 +41,7 @@ QUERY = """
 """
 URLS = """
 from importlib import import_module
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.urls import include, path
 
 
@@ -49,7 +49,11 @@ def view(request, way):
     return StreamingHttpResponse(import_module(f"ladder.{way}").chunks(), content_type="text/csv")
 
 
-urlpatterns = [path("ladder/<way>/", view), path("", include("config.urls"))]
+def whole(request, way):
+    return HttpResponse(import_module(f"ladder.{way}").chunks(), content_type="text/csv")
+
+
+urlpatterns = [path("ladder/<way>/", view), path("whole/<way>/", whole), path("", include("config.urls"))]
 """
 SETTINGS = 'from config.settings import *\nROOT_URLCONF = "ladder_urls"\n'
 
@@ -76,7 +80,7 @@ class Way:
 
 LADDER = ["howto", "columns", "batches", "formatted", "lines", "native"]
 OURS = {"lines", "native"}
-STREAM = "03 /books/download/?raw=1"
+STREAM = "07 /books/download/?raw=1"
 WAYS = [
     *[Way(name, "file", "sqlite", name, fast=name in OURS, ours=name in OURS) for name in LADDER],
     *[Way("pipes", "file", database, "pipes", ours=True) for database in ("sqlite", "postgresql")],
@@ -84,14 +88,14 @@ WAYS = [
     Way("in_memory", "file", "sqlite", "in_memory"),
     Way("pyarrow", "file", "sqlite", "pyarrow_csv"),
     Way("shell", "shell", "sqlite", fast=True),
-    *[Way(name, "http", "sqlite", f"03 /ladder/{name}/") for name in LADDER[:4]],
+    *[Way(name, "http", "sqlite", f"07 /ladder/{name}/") for name in LADDER[:4]],
     Way("streamed", "http", "sqlite", STREAM, fast=True, ours=True),
-    Way("blocking", "http", "sqlite", "02 /books/download/?raw=1", ours=True),
+    Way("blocking", "http", "sqlite", "07 /whole/blocking/", ours=True),
     *[Way(name, "file", "postgresql", name, fast=name in OURS, ours=name in OURS) for name in LADDER],
     Way("copy", "file", "postgresql", "copy", ours=True),
     Way("shell", "shell", "postgresql", fast=True),
     Way("streamed", "http", "postgresql", STREAM, fast=True, ours=True),
-    Way("in_transaction", "http", "postgresql", "03 /ladder/in_transaction/", fast=True, ours=True),
+    Way("in_transaction", "http", "postgresql", "07 /ladder/in_transaction/", fast=True, ours=True),
 ]
 
 
@@ -131,11 +135,11 @@ class House:
 
     def __init__(self, folder, stack, console, needed):
         self.folder, self.console, self.books = folder, console, 0
-        self.steps = {number: folder / f"step{number}" for number in ("02", "03", "04", "07", "08")}
+        self.steps = {number: folder / f"step{number}" for number in ("07", "09", "10")}
         for number, step in self.steps.items():
             copy_step(find_step(number), step)
-        (self.steps["03"] / "ladder_urls.py").write_text(URLS)
-        (self.steps["03"] / "ladder_settings.py").write_text(SETTINGS)
+        (self.steps["07"] / "ladder_urls.py").write_text(URLS)
+        (self.steps["07"] / "ladder_settings.py").write_text(SETTINGS)
         self.servers = load(find_step("10") / "tests" / "servers.py")
         self.databases = {"sqlite": f"sqlite:///{folder / 'library.sqlite3'}"} if "sqlite" in needed else {}
         if "postgresql" in needed:
@@ -164,7 +168,7 @@ class House:
             "DATA_DIR": str(self.folder / "data"),
         }
 
-    def manage(self, database, *arguments, step="08"):
+    def manage(self, database, *arguments, step="10"):
         """Run a command of a step and give what `run` of measure.py gives."""
         command = [sys.executable, "manage.py", *map(str, arguments)]
         return run(command, cwd=self.steps[step], env=self.environment(database))
@@ -180,7 +184,7 @@ class House:
         self.books = books
 
     def gunicorn(self, step, database):
-        settings = "ladder_settings" if step == "03" else "config.settings"
+        settings = "ladder_settings" if step == "07" else "config.settings"
         options = {"settings": settings, "variables": {"PYTHONPATH": str(BENCHMARKS)}, "folder": self.steps[step]}
         log = self.folder / "gunicorn.log"
         return self.servers.gunicorn(self.databases[database], log, "--timeout=0", **options)
