@@ -111,10 +111,10 @@ def peak_memory(process):
 
 
 @contextmanager
-def gunicorn(database, log, *options, settings="config.settings"):
+def gunicorn(database, log, *options, settings="config.settings", variables=()):
     """This step under gunicorn, with its own gunicorn.conf.py and one worker, plus `options`."""
     command = [sys.executable, "-m", "gunicorn", "--bind=127.0.0.1:0", "--workers=1", "--access-logfile=-", *options]
-    env = {**environment(database), "DJANGO_SETTINGS_MODULE": settings}
+    env = {**environment(database), "DJANGO_SETTINGS_MODULE": settings, **dict(variables)}
     with log.open("wb") as output, process(command, env=env, stdout=output, stderr=output) as started:
         ready = re.compile(r"Listening at: http://127.0.0.1:(\d+).*Booting worker", re.DOTALL)
         port = wait_for(lambda: ready.search(log.read_text()), "gunicorn").group(1)

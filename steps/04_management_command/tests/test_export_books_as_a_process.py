@@ -208,16 +208,6 @@ def test_in_another_folder_it_uses_the_same_database(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_trap_a_simple_command_leaves_a_truncated_file_when_it_is_killed(large_database, tmp_path):
-    command = [sys.executable, STEP / "manage.py", "simple_export"]
-    with subprocess.Popen(command, env=environment(large_database), cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
-        wait_until_written(process, tmp_path, 100_000)
-        process.kill()
-    (file,) = tmp_path.iterdir()
-    assert file.name == "books.csv"  # the name of a complete file
-    assert file.read_bytes().count(b",979") < 400_000
-
-
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo terminal")
 def test_a_terminal_shows_a_progress_bar(large_database, tmp_path):
     import pty

@@ -1,0 +1,13 @@
+"""Settings from environment variables."""
+
+import os
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def number(name, default, least=1, most=10**12):
+    """Return the whole number that the environment variable has. Raise ImproperlyConfigured if it isn't one."""
+    text = os.environ.get(name) or str(default)
+    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+        raise ImproperlyConfigured(f"{name} must be a whole number from {least} to {most:,}, not {text!r}.")
+    return int(text)
