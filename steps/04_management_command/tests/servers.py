@@ -128,9 +128,11 @@ def gunicorn(database, log, *options, settings="config.settings", variables=()):
         yield Site(int(port), log, started)
 
 
-def program(name, *folders):
-    """The path of an installed program; a test that needs one that is missing says so."""
-    path = shutil.which(name, path=os.pathsep.join([os.environ["PATH"], "/usr/sbin", *map(str, folders)]))
+def program(name, *folders, first=False):
+    """Return the path of a program. Look into `folders` last, or first. Skip the test if it isn't installed."""
+    places = [os.environ["PATH"], "/usr/sbin"]
+    places = [*map(str, folders), *places] if first else [*places, *map(str, folders)]
+    path = shutil.which(name, path=os.pathsep.join(places))
     return path or pytest.skip(f"needs the program {name}, which is not installed")
 
 

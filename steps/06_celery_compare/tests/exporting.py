@@ -1,0 +1,118 @@
+"""Helpers for the tests of exports: a library with users, its site, and the processes that it starts."""
+
+import os
+import socket
+import threading
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.servers import gunicorn, manage, wait_for
+
+NEW = "/exports/new/"
+ADDRESS = "reader@example.com"
+ADD_READER = """
+from django.contrib.auth.models import User
+User.objects.create_user("reader", "reader@example.com", "reader")
+"""
+
+
+def add_reader(database):
+    """Add the user `reader`, with the password `reader`."""
+    done = manage(database, "shell", "-v0", "-c", ADD_READER)
+    assert done.returncode == 0, done.stderr
+
+
+@dataclass
+class Library:
+    """A database for one test, and the folder for the files of its site."""
+
+    database: Path
+    folder: Path
+    variables: dict = field(default_factory=dict)  # environment variables of the site and its processes
+
+    def __post_init__(self):
+        (self.folder / "tmp").mkdir()
+        self.variables |= {"DATA_DIR": str(self.folder / "data"), "TMPDIR": str(self.folder / "tmp")}
+
+    @contextmanager
+    def site(self, *options, **keywords):
+        """Run gunicorn. At the end, kill the exports that are still running."""
+        log = self.folder / "gunicorn.log"
+        try:
+            with gunicorn(self.database, log, *options, variables=self.variables, **keywords) as site:
+                yield site
+        finally:
+            for process in self.processes():
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+
+    def manage(self, *arguments, **options):
+        return manage(self.database, *arguments, variables=self.variables, **options)
+
+    def processes(self):
+        """Return the processes that send an export of this library."""
+        return [process for process in psutil.process_iter() if self.is_export(process)]
+
+    def is_export(self, process):
+        with suppress(psutil.Error):
+            is_ours = str(self.folder / "data") == process.environ().get("DATA_DIR")
+            return is_ours and "send_export" in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE
+        return False
+
+    def files(self):
+        """Return what the site has saved, and what is left in its temporary folder."""
+        folders = (self.folder / "data", self.folder / "tmp")
+        return [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+
+
+@contextmanager
+def logged_in(site, name="reader"):
+    """Yield an HTTP client that is logged in."""
+    limits = httpx.Limits(max_keepalive_connections=0)  # gunicorn closes idle connections
+    with httpx.Client(base_url=f"http://127.0.0.1:{site.port}", timeout=60, limits=limits) as client:
+        client.get("/login/")
+        answer = post(client, "/login/", username=name, password=name)
+        assert answer.status_code == 302, answer.text
+        yield client
+
+
+def post(client, path, **fields):
+    """Send a form, with the token against CSRF."""
+    return client.post(path, data={"csrfmiddlewaretoken": client.cookies["csrftoken"], **fields})
+
+
+@contextmanager
+def silent_smtp():
+    """Run a mail server that accepts connections and says nothing, so each job waits at its email.
+
+    Yield its URL and the list of its connections.
+    """
+    connections = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept():
+            with suppress(OSError):  # the server has been closed
+                while True:
+                    connections.append(server.accept()[0])
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        try:
+            yield f"smtp://127.0.0.1:{server.getsockname()[1]}", connections
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            for connection in connections:
+                connection.close()
+
+
+def wait_for_jobs(connections, number=1):
+    wait_for(lambda: len(connections) >= number, f"{number} jobs at their email")
+
+
+posix = pytest.mark.skipif(os.name != "posix", reason="signals and sessions are for Unix")

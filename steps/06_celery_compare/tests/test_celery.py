@@ -1,0 +1,90 @@
+"""The export as a Celery task, with the broker that needs no server."""
+
+import base64
+import json
+import socket
+
+import pytest
+
+from tests.exporting import ADDRESS, NEW, logged_in, post, silent_smtp, wait_for_jobs
+from tests.servers import free_port, smtp, wait_for
+from tests.workers import worker
+
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.covers("exports", "config/celery.py", "config/settings.py", "tests/exporting.py", "tests/workers.py"),
+]
+
+
+@pytest.fixture
+def celery_library(library):
+    library.variables["EXPORT_RUNNER"] = "celery"
+    return library
+
+
+def test_a_task_waits_in_the_queue_until_a_worker_runs_it(celery_library):
+    with smtp() as (url, emails):
+        celery_library.variables["EMAIL_URL"] = url
+        with celery_library.site() as site, logged_in(site) as client:
+            assert post(client, NEW + "?genre=novel").status_code == 202
+            (message,) = [path for path in (celery_library.folder / "data" / "broker").iterdir() if path.is_file()]
+            arguments, *_ = json.loads(base64.b64decode(json.loads(message.read_text())["body"]))
+            assert arguments == [ADDRESS, {"genre": "novel"}]
+            assert emails == []
+            with worker(celery_library):
+                (email,) = wait_for(lambda: emails, "the email")
+            (attachment,) = email.iter_attachments()
+            assert attachment.get_content() == client.get("/books/download/?genre=novel").content
+    assert celery_library.processes() == []  # no process was started for it
+
+
+def test_a_worker_runs_as_many_exports_at_a_time_as_it_has_children(celery_library):
+    with silent_smtp() as (url, connections):
+        celery_library.variables["EMAIL_URL"] = url
+        with celery_library.site() as site, logged_in(site) as client, worker(celery_library) as celery:
+            for _ in range(3):
+                assert post(client, NEW).status_code == 202
+            wait_for(lambda: celery.received() == 3, "the tasks")
+            wait_for_jobs(connections)
+            assert len(connections) == 1
+
+
+@pytest.mark.parametrize("broker", ["amqp://127.0.0.1:{port}//", "redis://127.0.0.1:{port}/0"])
+def test_without_a_broker_the_user_gets_a_503_that_says_so(celery_library, broker):
+    celery_library.variables["CELERY_BROKER_URL"] = broker.format(port=free_port())
+    with celery_library.site() as site, logged_in(site) as client:
+        answer = post(client, NEW)
+        assert answer.status_code == 503
+        assert "The export could not be started" in answer.text and "Traceback" not in answer.text
+        assert "OperationalError" in site.log.read_text()
+
+
+def test_a_redis_that_does_not_answer_does_not_hold_the_request(celery_library):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        celery_library.variables["CELERY_BROKER_URL"] = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        with celery_library.site("--timeout=60") as site, logged_in(site) as client:
+            assert post(client, NEW).status_code == 503
+
+
+def test_a_runner_that_does_not_exist_is_one_sentence(library):
+    library.variables["EXPORT_RUNNER"] = "horses"
+    done = library.manage("check")
+    assert done.returncode != 0
+    assert done.stderr.strip().endswith("EXPORT_RUNNER must be one of subprocess, celery, not 'horses'.")
+
+
+def test_trap_a_link_to_a_file_on_the_workers_disk_is_a_404_on_another_machine(celery_library, tmp_path):
+    with smtp() as (url, emails):
+        celery_library.variables |= {"EMAIL_URL": url, "EXPORT_MAIL_LIMIT": "4100"}
+        with celery_library.site() as site, logged_in(site) as client:
+            broker = celery_library.folder / "data" / "broker"
+            other = tmp_path / "other machine"  # another disk, but the same queue
+            other.mkdir()
+            (other / "broker").symlink_to(broker)
+            celery_library.variables["DATA_DIR"] = str(other)
+            with worker(celery_library):
+                post(client, NEW)
+                (email,) = wait_for(lambda: emails, "the email")
+            path = email.get_content().partition("http://127.0.0.1:8000")[2].split()[0]
+            assert client.get(path).status_code == 404
+            assert len(list((other / "files" / "exports").iterdir())) == 1
