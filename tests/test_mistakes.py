@@ -50,7 +50,9 @@ def test_the_right_tests_catch_a_wrong_attempt(step, mistake, tmp_path):
     assignment = replace(assignment, tests=without_other_servers(assignment, mistake["caught"]))
     result = run_tests.check(assignment, tmp_path / "attempt", limit=900)
     assert result.trouble == ""
-    assert {test.partition("[")[0] for test in result.failed()} == set(mistake["caught"]), result.reasons()
+    failed = {test.partition("[")[0] for test in result.failed()}
+    # `may` names tests with random input, or with a race, which find this mistake in most runs.
+    assert failed - set(mistake.get("may", [])) == set(mistake["caught"]), result.reasons()
 
 
 def test_each_step_has_three_that_fit_its_code(tmp_path):

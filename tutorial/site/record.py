@@ -231,14 +231,17 @@ def fresh_copy(root=ROOT):
 
 def install(copy):
     """What `make` would install: the packages of this Python, and the tools out of the copy."""
+    from uv import find_uv_bin  # which only the tests install
+
     venv.create(copy / ".venv", symlinks=True)
     packages = next((copy / ".venv").glob("lib/python*/site-packages"))
     here = [path for path in sys.path if path.endswith("site-packages")]
     (packages / "this-machine.pth").write_text("\n".join([str(copy), *here]), "utf-8")
-    for name, module in (("tutorial", "tutorial.cli"), ("pytest", "pytest"), ("uv", "uv")):
+    for name, module in (("tutorial", "tutorial.cli"), ("pytest", "pytest")):
         script = copy / ".venv" / "bin" / name
         python = shlex.quote(str(copy / ".venv" / "bin" / "python"))
         script.write_text(f'#!/bin/sh\nexec {python} -m {module} "$@"\n', "utf-8")
         script.chmod(0o755)
+    (copy / ".venv" / "bin" / "uv").symlink_to(find_uv_bin())  # a script would be found by `python -m uv`, and start it
     for extra in ("demo", "test", "docs"):
         (copy / ".venv" / f"with-{extra}").touch()
