@@ -1,0 +1,36 @@
+"""`manage.py compare_runners` runs real exports with each runner."""
+
+import json
+
+import pytest
+
+pytestmark = [pytest.mark.server, pytest.mark.covers("exports", "config", "tests/exporting.py")]
+
+
+def test_it_measures_each_runner_and_says_what_speaks_for_it(library, tmp_path):
+    options = ["--exports=2", "--rounds=1", "--genre=novel", "-o", tmp_path / "results.json"]
+    done = library.manage("compare_runners", *options)
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["exports"] == 2 and list(results["median"]) == ["subprocess", "celery"]
+    for figures in results["median"].values():
+        assert 0 < figures["respond"] / 1000 < figures["one"] <= figures["burst"] * 2
+        assert figures["memory"] > 0
+    assert results["median"]["subprocess"]["idle"] == 0 < results["median"]["celery"]["idle"]
+    for text in ("2 exports at the same time", "worker, broker", "For subprocess:", "Against:"):
+        assert text in done.stdout
+    assert library.files() == []  # its emails and its queue were in a temporary folder
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--exports=0"], "need a number from 1 up"),
+        (["--exports=many"], "invalid int value"),
+        (["--genre=x"], "--genre"),
+    ],
+)
+def test_an_invalid_option_is_one_line(library, options, message):
+    done = library.manage("compare_runners", *options)
+    assert done.returncode != 0
+    assert message in done.stderr and "Traceback" not in done.stderr
