@@ -158,9 +158,10 @@ def table(results, exports):
     own, celery = results["subprocess"], results["celery"]
     lines += [
         "",
-        f"For subprocess: no broker and no worker, and no memory while nothing runs (Celery: {celery['idle']:.0f} MB).",
-        "Against: each export starts Python and Django."
-        f" One export takes {own['one'] / celery['one']:.1f} times as long, and {exports} at a time take {own['burst'] / celery['burst']:.1f} times as long"
-        f" and {own['memory'] / celery['memory']:.1f} times the memory.",
+        f"For subprocess: no broker and no worker. Celery needs {celery['idle']:.0f} MB while nothing runs.",
+        "Against: each export starts Python and Django. Compared with Celery,",
+        f"one export takes {own['one'] / celery['one']:.1f} times as long,",
+        f"{exports} at the same time take {own['burst'] / celery['burst']:.1f} times as long,",
+        f"and they need {own['memory'] / celery['memory']:.1f} times the memory.",
     ]
     return "\n".join(lines)
