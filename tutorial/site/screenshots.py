@@ -33,7 +33,7 @@ FILTERS = "genre=poetry&published_from=1970-01-01"
 
 def run(only, folder, books, console):
     """Make the pictures that have `only` in their names, in `folder`, of a library with so many books."""
-    scenes = (of_the_download, of_the_timeout, of_the_stream, of_the_command, of_the_export)
+    scenes = (of_the_download, of_the_timeout, of_the_stream, of_the_command, of_the_view, of_the_export)
     wanted = [scene for scene in scenes if any(only in name for name in scene.pictures)]
     if not wanted:
         names = ", ".join(name for scene in scenes for name in scene.pictures)
@@ -178,6 +178,22 @@ def of_the_command(studio):
     half = min(shown, key=lambda line: abs(50 - int(re.search(r"(\d+)%", line).group(1))))
     text = f"$ python manage.py export_books -o books.csv\n{half.strip()}"
     studio.print_page("progress", "terminal", text=html.escape(text))
+
+
+@of("confirm", "started")
+def of_the_view(studio):
+    """Step 05: the page that asks for a confirmation, and the page that answers immediately."""
+    with studio.demo("05") as address, chromium() as browser:
+        page = browser.new_page(viewport={"width": WIDTH, "height": 340})
+        page.goto(f"{address}/exports/new/?genre=novel&q=garden")
+        page.get_by_label("Username").fill("demo")
+        page.get_by_label("Password").fill("demo")
+        page.get_by_role("main").get_by_role("button", name="Log in").click()
+        page.locator("[data-test=export-button]").wait_for()
+        studio.photograph("confirm", page)
+        page.locator("[data-test=export-button]").click()
+        page.locator("[data-test=state]").wait_for()
+        studio.photograph("started", page)
 
 
 @of("export", "mail")
