@@ -43,13 +43,13 @@ class Library:
     def site(self, *options, **keywords):
         """Run gunicorn. At the end, kill the exports that are still running."""
         log = self.folder / "gunicorn.log"
-        try:
-            with gunicorn(self.database, log, *options, variables=self.variables, **keywords) as site:
+        with gunicorn(self.database, log, *options, variables=self.variables, **keywords) as site:
+            try:
                 yield site
-        finally:
-            for process in self.processes():
-                with suppress(psutil.NoSuchProcess):
-                    process.kill()
+            finally:
+                for process in self.processes():
+                    with suppress(psutil.NoSuchProcess):
+                        process.kill()
 
     def manage(self, *arguments, **options):
         return manage(self.database, *arguments, variables=self.variables, **options)

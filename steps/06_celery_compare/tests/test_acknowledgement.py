@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from tests.brokers import rabbitmq, redis
-from tests.exporting import logged_in, silent_smtp, wait_for_jobs
+from tests.exporting import silent_smtp, wait_for_jobs
 from tests.servers import smtp, wait_for
 from tests.workers import enqueue, worker
 
@@ -129,7 +129,10 @@ def test_trap_acknowledged_late_the_email_can_arrive_twice(celery_library):
 @pytest.mark.parametrize("celery_library", ["redis"], indirect=True)
 @pytest.mark.parametrize(
     "options, runs_again",
-    [(LATE, False), ({**LATE, "TASK_REJECT_ON_WORKER_LOST": True}, True)],
+    [
+        pytest.param(LATE, False, marks=pytest.mark.slow),
+        ({**LATE, "TASK_REJECT_ON_WORKER_LOST": True}, True),
+    ],
     ids=["late", "late and reject"],
 )
 def test_a_task_whose_child_is_killed_runs_again_only_with_reject_on_worker_lost(celery_library, options, runs_again):
@@ -175,14 +178,3 @@ def test_trap_a_busy_worker_holds_tasks_while_another_has_nothing_to_do(celery_l
                 if prefetch == 1:
                     wait_for_jobs(connections, 2)
                 assert idle.received() == (1 if prefetch == 1 else 0)
-
-
-@pytest.mark.parametrize("celery_library", ["redis"], indirect=True)
-def test_the_view_puts_the_task_into_redis(celery_library):
-    with smtp() as (url, emails):
-        celery_library.variables["EMAIL_URL"] = url
-        with celery_library.site() as site, logged_in(site) as client, worker(celery_library):
-            client.get("/exports/new/")
-            token = client.cookies["csrftoken"]
-            assert client.post("/exports/new/", data={"csrfmiddlewaretoken": token}).status_code == 202
-            wait_for(lambda: emails, "the email")
