@@ -1,0 +1,67 @@
+"""Steps 02 to 06 write the same bytes for the same books, from SQLite and from PostgreSQL."""
+
+import email
+import email.policy
+import hashlib
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tutorial import all_steps, find_step
+
+STEPS = [step.name for step in all_steps() if "02" <= step.name[:2] <= "06"]
+DOWNLOAD = """
+import sys
+from django.test import Client
+sys.stdout.buffer.write(Client(headers={"host": "localhost"}).get("/books/download/").getvalue())
+"""
+
+
+def manage(step, database, *arguments, **variables):
+    """Run a command of a step, and return its standard output in bytes."""
+    environment = {**os.environ, "DATABASE_URL": database, **variables}
+    command = [sys.executable, find_step(step) / "manage.py", *arguments]
+    return subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout
+
+
+def emailed(step, database, folder):
+    """Send an export, and return the bytes of the attachment."""
+    manage(step, database, "send_export", "--to=reader@example.com", DATA_DIR=str(folder))
+    (file,) = (folder / "mail").iterdir()
+    message = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+    (attachment,) = message.iter_attachments()
+    return attachment.get_content()
+
+
+@pytest.fixture(scope="module")
+def servers():
+    """The module tests/servers.py of step 06."""
+    spec = importlib.util.spec_from_file_location("servers", find_step("06") / "tests" / "servers.py")
+    module = sys.modules["servers"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.services
+def test_each_step_and_each_database_gives_one_hash(servers, tmp_path):
+    hashes = {}
+    with servers.postgresql() as postgresql:
+        for name, database in (("SQLite", f"sqlite:///{tmp_path / 'library.sqlite3'}"), ("PostgreSQL", postgresql)):
+            manage("06", database, "migrate", "--verbosity=0")
+            manage("06", database, "seed_books", "3000", "--verbosity=0")
+            for step in STEPS:
+                files = {"download": manage(step, database, "shell", "-v0", "-c", DOWNLOAD)}
+                if step[:2] >= "04":
+                    files["export_books"] = manage(step, database, "export_books", "-o", "-", "-v0")
+                if step[:2] >= "05":
+                    folder = Path(tmp_path / f"{name}-{step}")
+                    files["send_export"] = emailed(step, database, folder)
+                for way, content in files.items():
+                    assert content.count(b",979") == 3_000
+                    hashes[name, step, way] = hashlib.sha256(content).hexdigest()
+    assert len(hashes) == 2 * (5 + 3 + 2)
+    assert len(set(hashes.values())) == 1, hashes
