@@ -13,14 +13,14 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def querysets():
-    """The books of one chunk, and those of three."""
-    call_command("seed_books", str(3 * BATCH), verbosity=0)
-    last = Book.objects.order_by("pk")[BATCH - 1].pk
+    """The books of two chunks, and those of six. While a batch is read, the one before is still in memory."""
+    call_command("seed_books", str(6 * BATCH), verbosity=0)
+    last = Book.objects.order_by("pk")[2 * BATCH - 1].pk
     return Book.objects.filter(pk__lte=last), Book.objects.all()
 
 
 def test_a_batch_of_books_is_one_chunk(querysets):
-    assert [len(list(filter(None, csv_chunks(books)))) for books in querysets] == [1, 3]
+    assert [len(list(filter(None, csv_chunks(books)))) for books in querysets] == [2, 6]
 
 
 def memory(queryset):
