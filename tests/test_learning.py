@@ -316,21 +316,26 @@ def test_it_watches_a_folder_and_begins_with_the_goal_that_failed(tutorial, plac
     heed = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731
     command = [TUTORIAL, "check", "01a", mine, "--watch"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=heed) as process:
-        said = until("Save a file", process)
-        assert "✗ ?language=el" in said and "expected  the list is filtered by language" in said
-        assert "got       " in said and "Hint: BookFilter is the only place" in said
-        assert "1 of 2: BookFilter is the only place" not in tutorial("hint", "01a").stdout  # that was the first one
-        assert re.search(r"01a .* 1 of 2 .*mine", tutorial("status").stdout)
-        filters.write_text(repaired)
-        assert re.search(
-            r"library/filters.py.*✓ \?language=el.*All goals reached", until("Save a file", process), re.DOTALL
-        )
-        process.send_signal(signal.SIGINT)
-        # A signal that comes while a line is printed makes rich print that line once more.
-        assert (
-            process.stdout.read().strip().removeprefix("Save a file to check again. Press Ctrl-C to stop.\n")
-            == "Stopped."
-        )
+        try:
+            said = until("Save a file", process)
+            assert "✗ ?language=el" in said and "expected  the list is filtered by language" in said
+            assert "got       " in said and "Hint: BookFilter is the only place" in said
+            assert (
+                "1 of 2: BookFilter is the only place" not in tutorial("hint", "01a").stdout
+            )  # that was the first one
+            assert re.search(r"01a .* 1 of 2 .*mine", tutorial("status").stdout)
+            filters.write_text(repaired)
+            assert re.search(
+                r"library/filters.py.*✓ \?language=el.*All goals reached", until("Save a file", process), re.DOTALL
+            )
+            process.send_signal(signal.SIGINT)
+            # A signal that comes while a line is printed makes rich print that line once more.
+            assert (
+                process.stdout.read().strip().removeprefix("Save a file to check again. Press Ctrl-C to stop.\n")
+                == "Stopped."
+            )
+        finally:
+            process.kill()  # it would watch forever after a failed assertion
     assert process.returncode == 130
 
 
