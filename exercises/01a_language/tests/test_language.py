@@ -20,7 +20,7 @@ def test_the_list_is_filtered_by_language(client):
     assert len(titles(client.get("/books/", {"language": ""}))) == 3
 
 
-def test_a_language_that_does_not_exist_is_a_400(client):
+def test_a_language_that_does_not_exist_gets_a_400(client):
     BookFactory(language="el")
     response = client.get("/books/", {"language": "tlh"})
     assert response.status_code == 400

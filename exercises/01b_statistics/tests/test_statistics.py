@@ -1,4 +1,4 @@
-"""Exercise 01b: statistics by genre, in one query."""
+"""Exercise 01b: statistics for each genre, in one query."""
 
 from io import StringIO
 

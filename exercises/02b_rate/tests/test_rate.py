@@ -1,4 +1,4 @@
-"""Exercise 02b: one download in so many seconds for each visitor."""
+"""Exercise 02b: one download in so many seconds for each user."""
 
 import time
 
@@ -21,19 +21,19 @@ def download(client, **filters):
     return client.get("/books/download/", filters)
 
 
-def test_the_second_one_is_a_429_that_says_when(client):
+def test_the_second_download_gets_a_429_that_says_when(client):
     assert download(client).status_code == 200
     second = download(client)
     assert (second.status_code, second["Retry-After"]) == (429, "60")
     assert len(second.content.decode().split()) > 4
 
 
-def test_others_may(client):
+def test_other_users_are_not_blocked(client):
     assert [download(client).status_code for _ in range(2)] == [200, 429]
     assert client.get("/books/download/", REMOTE_ADDR="192.0.2.7").status_code == 200
 
 
-def test_after_the_pause_it_is_the_file_again(client, settings):
+def test_after_the_pause_the_file_is_sent_again(client, settings):
     settings.DOWNLOAD_PAUSE = 2
     first = download(client)
     assert download(client).status_code == 429
@@ -43,6 +43,6 @@ def test_after_the_pause_it_is_the_file_again(client, settings):
     assert again.content == first.content
 
 
-def test_a_bad_filter_costs_no_turn(client):
+def test_an_invalid_filter_does_not_count(client):
     assert download(client, genre="cookery").status_code == 400
     assert [download(client).status_code for _ in range(2)] == [200, 429]

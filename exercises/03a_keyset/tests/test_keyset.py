@@ -1,4 +1,4 @@
-"""Exercise 03a: keyset pagination in place of one open query."""
+"""Exercise 03a: a query for each chunk instead of one open query."""
 
 import pytest
 from django.db import connection
@@ -10,10 +10,12 @@ from library.models import Book
 
 pytestmark = pytest.mark.django_db
 
+HEADER = ",".join(book_csv.HEADER)
+
 
 @pytest.fixture
 def seven(monkeypatch):
-    """Seven books whose keys have gaps, three in a piece."""
+    """Seven books whose primary keys have gaps, three in a chunk."""
     books = BookFactory.create_batch(9)
     books[2].delete()
     books[5].delete()
@@ -23,13 +25,13 @@ def seven(monkeypatch):
 def test_the_same_bytes(seven):
     lines = b"".join(book_csv.csv_chunks(Book.objects.all())).decode().splitlines()
     isbns = [line.split(",")[-6] for line in lines[1:]]
-    assert lines[0] == book_csv.HEADER
+    assert lines[0] == HEADER
     assert isbns == list(Book.objects.order_by("pk").values_list("isbn", flat=True))
-    assert list(book_csv.csv_chunks(Book.objects.none())) == [f"{book_csv.HEADER}\r\n".encode()]
+    assert list(book_csv.csv_chunks(Book.objects.none())) == [f"{HEADER}\r\n".encode()]
     assert len(list(book_csv.csv_chunks(Book.objects.filter(genre="novel")))) >= 1
 
 
-def test_each_query_reads_one_piece_from_a_key_on(seven):
+def test_each_query_reads_one_chunk_from_a_primary_key_on(seven):
     with CaptureQueriesContext(connection) as queries:
         assert len(list(book_csv.csv_chunks(Book.objects.all()))) == 3
     statements = [query["sql"] for query in queries]
@@ -38,11 +40,11 @@ def test_each_query_reads_one_piece_from_a_key_on(seven):
     assert all('"library_book"."id" >' in sql for sql in statements[1:])
 
 
-def test_between_two_pieces_nothing_is_open(seven):
+def test_between_two_chunks_no_query_is_open(seven):
     chunks = book_csv.csv_chunks(Book.objects.all())
     with CaptureQueriesContext(connection) as queries:
         first = next(chunks)
         assert len(queries) == 1 and "LIMIT" in queries[0]["sql"]
-    late = BookFactory(title="Came while the first piece was sent")
+    late = BookFactory(title="Added while the first chunk was sent")
     rest = b"".join(chunks)
     assert late.isbn.encode() in rest and late.isbn.encode() not in first

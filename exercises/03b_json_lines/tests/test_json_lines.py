@@ -11,16 +11,16 @@ from library.factories import BookFactory
 
 pytestmark = pytest.mark.django_db
 
-ADDRESS = "/books/download.jsonl"
+URL = "/books/download.jsonl"
 
 
 def lines(response):
     return [json.loads(line) for line in b"".join(response.streaming_content).decode().splitlines()]
 
 
-def test_an_object_a_line(client):
+def test_one_object_per_line(client):
     book = BookFactory(title='Zoë "Z"', published_on=date(2001, 2, 3), pages=7, price="9.50")
-    response = client.get(ADDRESS)
+    response = client.get(URL)
     assert lines(response) == [
         {
             "title": 'Zoë "Z"',
@@ -38,20 +38,20 @@ def test_an_object_a_line(client):
 def test_it_is_streamed(client):
     BookFactory.create_batch(30)
     with CaptureQueriesContext(connection) as queries:
-        response = client.get(ADDRESS)
+        response = client.get(URL)
         assert response.streaming
-        pieces = list(response.streaming_content)
-    assert len(pieces) < 5 and sum(piece.count(b"\n") for piece in pieces) == 30
+        chunks = list(response.streaming_content)
+    assert len(chunks) < 5 and sum(chunk.count(b"\n") for chunk in chunks) == 30
     assert len([query for query in queries if "library_book" in query["sql"]]) == 1
 
 
 def test_it_takes_the_filters(client):
     BookFactory(genre="novel")
     BookFactory(genre="crime", title="Found")
-    assert [row["title"] for row in lines(client.get(ADDRESS, {"genre": "crime"}))] == ["Found"]
-    assert client.get(ADDRESS, {"genre": "cookery"}).status_code == 400
+    assert [row["title"] for row in lines(client.get(URL, {"genre": "crime"}))] == ["Found"]
+    assert client.get(URL, {"genre": "cookery"}).status_code == 400
 
 
-def test_only_get(client):
-    assert client.get(ADDRESS).status_code == 200
-    assert client.post(ADDRESS).status_code == 405
+def test_post_is_not_allowed(client):
+    assert client.get(URL).status_code == 200
+    assert client.post(URL).status_code == 405
