@@ -46,7 +46,8 @@ FAULT_RUNNERS = ("spawn", "database", "files", "redis", "rabbitmq")
 @cache
 def figures():
     """Return all figures by their dotted names."""
-    groups = {"ways": ways(), "stream": stream(), "speed": speed(), "runners": runners(), "faults": faults()}
+    groups = {"ways": ways(), "stream": stream(), "compared": compared()}
+    groups |= {"speed": speed(), "runners": runners(), "faults": faults()}
     return {f"{group}.{name}": value for group, values in groups.items() for name, value in values.items()}
 
 
@@ -127,6 +128,22 @@ def stream():
         "table": table(["way", "rows per second", "whole file", "peak memory"], rows),
         "howto": runs["howto"]["seconds"] / ours,
         "columns": runs["formatted"]["seconds"] / ours,
+    }
+
+
+# docs/05_subprocess_view.md, docs/06_celery_compare.md
+
+
+def compared():
+    """Return what step 06's `compare_runners` measured. A ratio says how much more a process costs than Celery."""
+    measured = results("compare_subprocess_celery")
+    own, celery = measured["median"]["subprocess"], measured["median"]["celery"]
+    return {
+        "subprocess.one": own["one"],
+        "celery.one": celery["one"],
+        "subprocess.memory": own["memory"] * 1e6,
+        "celery.idle": celery["idle"] * 1e6,
+        **{row: own[row] / celery[row] for row in ("burst", "memory")},
     }
 
 

@@ -35,7 +35,7 @@ PATIENCE = 300  # seconds for one block
 VARIES = [
     (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "ID"),
     (r"\d{4}-\d\d-\d\d(?=\.csv)", "DATE"),
-    (r"\d+(\.\d+)? (ms|s|MB)\b", "N"),
+    (r"\d+(\.\d+)? (ms|s|MB|times)\b", "N"),
     (r"\d\d:\d\d(:\d\d)?\b", "TIME"),
     (r"\(\d+(\.\d+)?–\d+(\.\d+)?\)", "(N)"),
     (r"\b\d+%", "N%"),
