@@ -46,9 +46,13 @@ def test_libreoffice_shows_every_awkward_text_and_computes_none(client, tmp_path
     with opened(path, "csv:Text - txt - csv (StarCalc):44,34,76,1").open(newline="", encoding="utf-8") as lines:
         _, *read = csv.reader(lines)
     texts = [[escaped(book.title), escaped(book.author.name)] for book in awkward_books()]
-    assert [row[:2] for row in read] == [[line_ends(text) for text in row] for row in texts]
+    expected = [[line_ends(text) for text in row] for row in texts]
+    changed = [text for row, other in zip(expected, read, strict=True) for text in row if text not in other]
+    # Spreadsheets change texts that look like a number or a date. No escape prevents that.
+    assert changed == ["007", "November 9", "3/4"]
     path.write_bytes(client.get("/books/download/", {"raw": "1"}).getvalue())
-    assert all("of:=1+1" in formulas(path, separator) for separator in SEPARATORS)  # why there is an apostrophe
+    raw = {separator: formulas(path, separator) for separator in SEPARATORS}  # why there is an apostrophe
+    assert "of:=1+1" in raw["comma"] and "of:=1+2" in raw["semicolon"] and "of:=1+3" in raw["tab"]
 
 
 def line_ends(text):
