@@ -130,16 +130,16 @@ def test_what_is_wrong_with_a_page_is_found(page, address):
 
 
 SEARCHES = {
-    "Popen": "/07_export_record/",
+    "Popen": "/05_subprocess_view/",
     "StreamingHttpResponse": "/03_streaming/",
     "UniqueConstraint": "/10_production/",
-    "acks_late": "/08_celery_record/",
+    "acks_late": "/06_celery_compare/",
     "call_command": "/04_management_command/",
     "cron": "/04_management_command/",
-    "kill -9": "/troubleshooting/",
+    "kill -9": "/05_subprocess_view/",
     "on_commit": "/07_export_record/",
-    "start_new_session": "/07_export_record/",
-    "visibility timeout": "/08_celery_record/",
+    "start_new_session": "/05_subprocess_view/",
+    "visibility timeout": "/06_celery_compare/",
 }
 
 
@@ -165,13 +165,13 @@ def test_a_reader_ticks_chapters_and_the_tick_is_not_printed(browser, address):
         page.get_by_label("I have done this chapter").check()
         later.goto(address + "/")
         ticked = later.locator(".chapters .chapter-done")
-        assert ticked.all_inner_texts() == ["02 HttpResponse"]
+        assert ticked.all_inner_texts() == ["2. HttpResponse"]
         page.get_by_label("I have done this chapter").uncheck()
         later.reload()
         assert ticked.count() == 0
         page.emulate_media(media="print")
         assert not page.locator(".chapter-tick").is_visible()
-        assert page.get_by_role("heading", name="A correct file").is_visible()
+        assert page.get_by_role("heading", name="The view").is_visible()
         later.add_init_script("Object.defineProperty(window, 'localStorage', {get() { throw new Error('no') }})")
         later.goto(address + "/02_httpresponse/")
         later.get_by_label("I have done this chapter").check()
@@ -180,7 +180,7 @@ def test_a_reader_ticks_chapters_and_the_tick_is_not_printed(browser, address):
 def test_the_button_of_a_diff_copies_what_the_new_step_has(browser, address):
     with browser.new_context(permissions=["clipboard-read", "clipboard-write"]) as context:
         page = context.new_page()
-        page.goto(address + "/04_management_command/")
+        page.goto(address + "/02_httpresponse/")
         page.locator(".stepdiff[data-copy] button").first.click()
         copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied.startswith("def csv_chunks(") and "\n- " not in copied
+    assert "class CsvOptions(" in copied and "\n- " not in copied
