@@ -1,4 +1,4 @@
-"""The site's page of exercises, made of each exercise.toml. `tutorial record` writes it."""
+"""The site's page of exercises, made from each exercise.toml. `tutorial record` writes it."""
 
 import tomllib
 
@@ -14,17 +14,18 @@ search:
 
 # Exercises
 
-Two or three for each step, from easy to hard. Each begins with the whole of its step, and is checked like a step:
+There are two or three exercises for each step. Each begins with the complete code of its step, and you check it as you
+check a step:
 
 ```text
-tutorial start 03a        the code to begin with, in learn/03a_keyset
-tutorial check 03a        what yours reaches, what is expected, what came instead
-tutorial hint 03a         one hint at a time
-tutorial diff 03a         how yours differs from our solution
+tutorial start 03a        copies the code to begin with to learn/03a_keyset
+tutorial check 03a        says which goals your code reaches, and why a test failed
+tutorial hint 03a         shows one hint at a time
+tutorial diff 03a         compares your code with our solution
 ```
 
-The solutions below are one way of several, as a diff to the step. Open one when yours works, or when the hints are
-used up.
+The solutions below are diffs to the step. Other solutions can be as good. Open ours when yours works, or when you have
+read all the hints.
 """
 
 

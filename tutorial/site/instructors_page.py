@@ -1,4 +1,4 @@
-"""The instructors' page of the site, made of the [teach] part of each step.toml. `tutorial record` writes it."""
+"""The instructors' page of the site, made from the [teach] part of each step.toml. `tutorial record` writes it."""
 
 from tutorial import ROOT, all_steps
 from tutorial.repo.step_changes import about
@@ -14,35 +14,38 @@ search:
 
 # For instructors
 
-A class of any size can build the same job ten times, and see each time what the last way could not do.
-This page is made of `[teach]` in each step's `step.toml`: change it there.
+You can teach the tutorial to a class of any size, in half a day or in a whole day. This page is generated from the
+`[teach]` part of each step's `step.toml`, so change it there.
 
 ## Before the class
 
-1. Everybody clones the repository and runs `make demo` and `make test-setup` at home: that is where the downloading is.
-2. `tutorial doctor` on the machine in front of the class. No step's demo needs a server to be installed; Redis and
-   RabbitMQ are for those who want to see them.
-3. Run each live demonstration once. Its library is kept, and the second time it starts at once.
+1. Ask everybody to clone the repository and to run `make demo` and `make test-setup` at home, because these commands
+   download packages.
+2. Run `tutorial doctor` on the computer that the class will see. The demos need no server. Install Redis and RabbitMQ
+   only if you want to show them.
+3. Run each live demonstration once. The demo keeps its library, so it starts faster the second time.
 
-Learners begin a step with `tutorial start 03`, and look at their own work with `tutorial check 03`. Who is stuck asks
-`tutorial hint 03`; who comes late, or has lost the way, starts the next step, which begins with our code.
+Learners begin a step with `tutorial start 03`, check their code with `tutorial check 03`, and get hints with
+`tutorial hint 03`. A learner who comes late or is stuck can start the next step, because it begins with our code.
 """
 
 CLASS = """## A whole class
 
-`tutorial check` takes many folders. Each is copied and tested in processes of its own, for so many seconds at most,
-and has one line:
+`tutorial check` accepts many folders. It copies each folder, tests the copy in separate processes, stops after a time
+limit, and prints one line for each folder:
 
 ```text
 tutorial check 03 --csv --limit 90 submissions/* > step-03.csv
 ```
 
-The columns are folder, goals reached, of how many, tests passed, tests failed, seconds, and the first goal that is not
-reached, or why the tests could not be run. The tests run the code that they test: do it where a stranger's code can do
-no harm, in a container without a network.
+The columns are the folder, the goals reached, the number of goals, the tests passed, the tests failed, the seconds, and
+the first goal that isn't reached. If the tests can't be run, the last column says why.
 
-Who prefers history to folders gets it from `tutorial branches`: a branch for each step, in one line of commits, so that
-`git diff step/02_httpresponse step/03_streaming` is the lesson.
+!!! warning
+    The tests run the learners' code. Use a container without a network, where that code can do no harm.
+
+If you prefer branches to folders, `tutorial branches` makes a branch for each step, in one line of commits. Then
+`git diff step/02_httpresponse step/03_streaming` shows the lesson.
 """
 
 
@@ -86,6 +89,6 @@ def lesson(step):
     lines.append("\n**Ask the class**\n")
     for each in teach["ask"]:
         lines.append(f'??? question "{each["question"]}"\n    {each["answer"]}\n')
-    lines.append("**What often goes wrong**\n")
+    lines.append("**Common mistakes**\n")
     lines += [f"- {mistake}" for mistake in teach["mistakes"]]
     return "\n".join(lines) + "\n"

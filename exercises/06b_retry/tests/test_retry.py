@@ -77,6 +77,7 @@ def test_a_worker_tries_again_when_the_mail_server_is_busy(library):
         library.variables["EMAIL_URL"] = url
         enqueue(library)
         with worker(library) as celery:
-            wait_for(lambda: " succeeded in " in celery.log.read_text() or " raised " in celery.log.read_text(), "the end")
+            ends = (" succeeded in ", " raised ")
+            wait_for(lambda: any(end in celery.log.read_text() for end in ends), "the end of the task")
             assert answers == ["451 Please try again later", "250 OK"]
             assert "Retry in" in celery.log.read_text()
