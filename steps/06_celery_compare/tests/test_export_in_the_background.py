@@ -52,8 +52,9 @@ def test_the_job_survives_ctrl_c_and_the_end_of_the_server(library):
             post(client, NEW)
             wait_for_jobs(connections)
             (job,) = library.processes()
-            for process in [site.process, *site.process.children()]:
-                process.send_signal(signal.SIGINT)  # a terminal sends it to each process of the session
+            for process in [site.process, *site.process.children(), job]:
+                if os.getsid(process.pid) == os.getsid(site.process.pid):  # a terminal signals its own session
+                    process.send_signal(signal.SIGINT)
             site.process.wait(timeout=30)
             assert job.is_running() and job.status() != psutil.STATUS_ZOMBIE
 
