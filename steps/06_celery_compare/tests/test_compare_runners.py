@@ -17,6 +17,7 @@ def test_it_measures_each_runner_and_says_what_speaks_for_it(library, tmp_path):
         assert 0 < figures["respond"] / 1000 < figures["one"] <= figures["burst"] * 2
         assert figures["memory"] > 0
     assert results["median"]["subprocess"]["idle"] == 0 < results["median"]["celery"]["idle"]
+    assert "Sent to" not in done.stdout  # which each export prints
     for text in ("2 exports at the same time", "worker, broker", "For subprocess:", "Against:"):
         assert text in done.stdout
     assert library.files() == []  # its emails and its queue were in a temporary folder

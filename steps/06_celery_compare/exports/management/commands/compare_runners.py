@@ -55,7 +55,9 @@ class Command(BaseCommand):
         for number in range(rounds):
             for name in RUNNERS:
                 self.stderr.write(f"Round {number + 1} of {rounds}: {name}")
-                for row, value in measure(name, exports, filters_from(options)).items():
+                with no_output():
+                    figures = measure(name, exports, filters_from(options))
+                for row, value in figures.items():
                     measured[name][row].append(value)
         results = {
             name: {row: statistics.median(each) for row, each in rows.items()} for name, rows in measured.items()
@@ -117,6 +119,19 @@ def worker():
         finally:
             process.terminate()
             process.wait()
+
+
+@contextmanager
+def no_output():
+    """Discard what the child processes print."""
+    output = os.dup(1)
+    with Path(os.devnull).open("wb") as nothing:
+        os.dup2(nothing.fileno(), 1)
+    try:
+        yield
+    finally:
+        os.dup2(output, 1)
+        os.close(output)
 
 
 def memory():
