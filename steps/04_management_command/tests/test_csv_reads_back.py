@@ -87,12 +87,3 @@ def test_postgresql_and_sqlite_give_the_same_bytes(database, on_postgresql, tmp_
             status, body = one_site.get("/books/download/" + query)
             assert (status, body) == other_site.get("/books/download/" + query)
             assert status == 200 and body.count(b"\r\n") > 50
-
-
-@pytest.mark.services
-@pytest.mark.covers("library/models.py")
-@pytest.mark.parametrize("value", ["published_on = 'infinity'", "published_on = '0044-03-15 BC'", "price = 'NaN'"])
-def test_values_that_python_cannot_read_are_refused_by_postgresql(on_postgresql, value):
-    with psycopg.connect(on_postgresql) as connection:
-        with pytest.raises(psycopg.errors.CheckViolation):
-            connection.execute(f"UPDATE library_book SET {value}")
