@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import psutil
 import pytest
@@ -70,9 +71,10 @@ def test_trap_without_a_session_of_its_own_ctrl_c_ends_the_job(library, own_sess
     with silent_smtp() as (url, connections):
         env = {**environment(library.database), **library.variables, "EMAIL_URL": url}
         command = [sys.executable, "-c", STARTER, str(own_session)]
-        with subprocess.Popen(
-            command, cwd=STEP, env=env, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
-        ) as starter:
+        options = {"stdin": subprocess.PIPE, "stderr": subprocess.DEVNULL, "start_new_session": True}
+        # A shell's background jobs ignore Ctrl-C, and children inherit that.
+        options["preexec_fn"] = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        with subprocess.Popen(command, cwd=STEP, env=env, **options) as starter:
             try:
                 wait_for_jobs(connections)
                 (job,) = library.processes()
@@ -83,6 +85,7 @@ def test_trap_without_a_session_of_its_own_ctrl_c_ends_the_job(library, own_sess
                 else:
                     wait_for(lambda: not library.processes(), "the job to end")
             finally:
+                starter.kill()
                 for process in library.processes():
                     process.kill()
 
