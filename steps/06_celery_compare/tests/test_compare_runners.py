@@ -35,3 +35,10 @@ def test_an_invalid_option_is_one_line(library, options, message):
     done = library.manage("compare_runners", *options)
     assert done.returncode != 0
     assert message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_without_tables_it_names_the_command_that_creates_them(library, tmp_path):
+    library.database = tmp_path / "empty.sqlite3"
+    done = library.manage("compare_runners")
+    assert done.returncode == 1
+    assert "no such table" in done.stderr and "manage.py migrate" in done.stderr

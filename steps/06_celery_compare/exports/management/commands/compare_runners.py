@@ -15,8 +15,10 @@ import psutil
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error as DatabaseError
 
 from exports.runners import RUNNERS
+from library.errors import database_message
 from library.filter_options import add_filter_options, filters_from, invalid_filters
 from library.filters import filtered_books
 
@@ -42,9 +44,11 @@ class Command(BaseCommand):
         if exports < 1 or rounds < 1:
             raise CommandError("--exports and --rounds need a number from 1 up.")
         try:
-            filtered_books(filters_from(options))
+            filtered_books(filters_from(options)).exists()
         except ValidationError as error:
             raise invalid_filters(error) from None
+        except DatabaseError as error:  # otherwise each export would fail, and we would wait for their emails
+            raise CommandError(database_message(error)) from error
         if "COMPARE_RUNNERS" not in os.environ:  # run again in a temporary folder, with a queue of its own
             with tempfile.TemporaryDirectory(prefix="compare-") as folder:
                 own = {"COMPARE_RUNNERS": "1", "DATA_DIR": folder, "EMAIL_URL": "", "EXPORT_RUNNER": "celery"}
