@@ -13,6 +13,7 @@ TIME_ZONE     such as Europe/Lisbon                  (default: UTC)
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import dj_database_url
@@ -106,7 +107,8 @@ if CELERY_BROKER_URL.startswith("redis:"):
 elif CELERY_BROKER_URL.startswith("filesystem:"):
     # Tasks are files in a folder. This needs no server, but it's only for one machine.
     BROKER = DATA_DIR / "broker"
-    BROKER.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):  # a command that needs no broker works without this folder
+        BROKER.mkdir(parents=True, exist_ok=True)
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(BROKER),
         "data_folder_out": str(BROKER),
