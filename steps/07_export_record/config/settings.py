@@ -1,27 +1,31 @@
-"""Settings that need no server. One environment variable each moves to the real thing.
+"""Settings for the tutorial. They need no server. Each of these environment variables changes one thing.
 
-DATABASE_URL  postgres://user:password@host/name (default: SQLite in this folder)
-EMAIL_URL     submission://user:password@host    (default: a file in DATA_DIR/mail for each mail)
-DATA_DIR      a folder for what the site makes   (default: data in this folder)
-SITE_URL      https://books.example.com          (default: http://127.0.0.1:8000)
-EXPORT_MAIL_LIMIT  bytes that a mail may have    (default: 10000000)
-DEBUG         1 shows tracebacks in the browser  (default: they go to the log only)
+DATABASE_URL  postgres://user:password@host/name     (default: SQLite in this folder)
+EMAIL_URL     submission://user:password@host        (default: a file in DATA_DIR/mail for each email)
+DATA_DIR      the folder for the files of the site   (default: data in this folder)
+SITE_URL      https://books.example.com              (default: http://127.0.0.1:8000)
+EXPORT_MAIL_LIMIT      bytes of an email             (default: 10000000)
+EXPORT_RUNNER      subprocess or celery               (default: subprocess)
+CELERY_BROKER_URL  amqp://... or redis://...          (default: files in DATA_DIR/broker)
+DEBUG         1 shows tracebacks in the browser      (default: only the log has them)
+TIME_ZONE     such as Europe/Lisbon                  (default: UTC)
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import dj_database_url
 import django
 
-from config.env import number
+from config.env import number, one_of
 from config.mail import mailer, settings_before_6_1
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("DATA_DIR") or BASE_DIR / "data").resolve()
 
 DEBUG = os.environ.get("DEBUG") == "1"
-# Good enough for your own machine, and only there: step 10 takes it from the environment.
+# For your own machine only. Step 10 reads the key from the environment.
 SECRET_KEY = "not-a-secret"
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 
@@ -72,17 +76,17 @@ DATABASES = {
     "default": dj_database_url.parse(os.environ.get("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    if (database := DATABASES["default"])["NAME"] != ":memory:":
+        database["NAME"] = BASE_DIR / database["NAME"]  # the same file, whatever folder a command is run in
     DATABASES["default"]["OPTIONS"] = {
-        # WAL: who reads never blocks who writes, and the other way round.
+        # With WAL, readers don't block writers, and writers don't block readers.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         "transaction_mode": "IMMEDIATE",
-        "timeout": 20,  # seconds that a writer waits for another writer
+        "timeout": 20,  # seconds to wait for another writer
     }
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-
-# A second connection to the same database. An export writes its progress here, while it reads the
-# books over the first: SQLite refuses a write on a connection that is still reading an older state.
+# A second connection to the same database. A running export saves its progress over this connection.
 DATABASES["progress"] = {**DATABASES["default"], "TEST": {"MIRROR": "default"}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 MAILER = mailer(os.environ.get("EMAIL_URL"), DATA_DIR / "mail")
 if django.VERSION >= (6, 1):
@@ -91,19 +95,28 @@ else:
     globals().update(settings_before_6_1(MAILER))
 DEFAULT_FROM_EMAIL = "library@example.com"
 
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    # No address leads to these files. A view hands them out, to their owners.
-    "exports": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": DATA_DIR / "exports", "file_permissions_mode": 0o600},
-    },
-}
-EXPORT_TEMP = DATA_DIR / "unfinished"  # on the same disk: a finished file is moved, not copied
-EXPORT_LOGS = DATA_DIR / "logs"
-EXPORT_MAIL_LIMIT = number("EXPORT_MAIL_LIMIT", 10_000_000)  # bytes of a whole mail, as sent
-SITE_URL = (os.environ.get("SITE_URL") or "http://127.0.0.1:8000").rstrip("/")  # for the links in mails
+MEDIA_ROOT = DATA_DIR / "files"  # no URL leads here, so a view returns these files
+SITE_URL = (os.environ.get("SITE_URL") or "http://127.0.0.1:8000").rstrip("/")  # for links in emails
+EXPORT_MAIL_LIMIT = number("EXPORT_MAIL_LIMIT", 10_000_000)  # bytes of a whole email
+
+EXPORT_RUNNER = one_of("EXPORT_RUNNER", ["subprocess", "celery"])
+CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or "filesystem://"
+CELERY_TASK_DEFAULT_QUEUE = os.environ.get("CELERY_TASK_DEFAULT_QUEUE") or "exports"
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1}  # a user waits for the answer
+if CELERY_BROKER_URL.startswith("redis:"):
+    # Without these timeouts, a Redis that doesn't answer blocks the request.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 5}  # seconds
+elif CELERY_BROKER_URL.startswith("filesystem:"):
+    # Tasks are files in a folder. This needs no server, but it's only for one machine.
+    BROKER = DATA_DIR / "broker"
+    with suppress(OSError):  # a command that needs no broker works without this folder
+        BROKER.mkdir(parents=True, exist_ok=True)
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(BROKER),
+        "data_folder_out": str(BROKER),
+        "control_folder": str(BROKER / "control"),
+        "polling_interval": 0.2,  # seconds
+    }
 
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "book-list"
@@ -111,14 +124,14 @@ LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "book-list"
 OPEN_LIBRARY_URL = os.environ.get("OPEN_LIBRARY_URL") or "https://openlibrary.org"
 
 LANGUAGE_CODE = "en"
-TIME_ZONE = "UTC"
+TIME_ZONE = os.environ.get("TIME_ZONE") or "UTC"
 USE_TZ = True
 
-# WhiteNoise serves the style sheet from the app's own folder: no collectstatic to forget.
+# WhiteNoise serves the style sheet from the app's own folder, so collectstatic isn't needed.
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 
-# An error shows the visitor a plain page (templates/500.html) and the log its traceback.
+# After an error the user sees templates/500.html, and the log has the traceback.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -1,3 +1,5 @@
+"""Exports: a user asks for a file and gets it by email."""
+
 from django.apps import AppConfig
 
 

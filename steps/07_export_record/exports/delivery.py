@@ -1,65 +1,67 @@
-"""How an export reaches its owner: a mail with the file, or a zip of it, or a link, whatever fits."""
+"""The email about an export: with the file, or a zip of it, or a link."""
 
-import io
 import logging
-from urllib.parse import urlsplit
+import shutil
+from io import BytesIO
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
+from django.utils import timezone
 
-from exports.models import State
-from library.files import compressed
+from exports.models import Delivery, State
 
 logger = logging.getLogger(__name__)
-ROOM_FOR_TEXT = 4_000  # bytes of a mail that are not its attachment, generously
 
 
 def deliver(export):
-    """Mail the owner how the export ended, once. A mail that cannot go leaves the export as it is."""
+    """Email the owner how the export ended. Only the first call for an export sends an email."""
+    if not export.owner.email:
+        return
+    delivery, is_first = Delivery.objects.get_or_create(export=export)
+    if not is_first:
+        return
     try:
-        if export.owner.email and not export.mail_claimed_at:
-            mail = message(export)
-            if export.claim_mail():
-                mail.send()
-                export.mailed()
-    except (Exception, KeyboardInterrupt):
-        logger.exception("The mail about export %s could not be sent.", export.pk)
-        export.mailed(error="The mail could not be sent.")
+        email_about(export).send()
+        delivery.sent_at = timezone.now()
+    except Exception:
+        logger.exception("The email about export %s could not be sent.", export.pk)
+        delivery.error = "The email could not be sent."
+    delivery.save()
 
 
-def message(export):
-    attached = attachment(export) if export.state == State.DONE else None
-    context = {"export": export, "attached": attached, "url": settings.SITE_URL + export.get_absolute_url()}
-    return EmailMessage(
-        f"Your export of {export.rows_done:,} books" if export.state == State.DONE else "Your export failed",
-        render_to_string("exports/mail.txt", context),
+def email_about(export):
+    """Return the email: a file that is too large is zipped, and a zip that is too large becomes a link."""
+    attachment = attachment_of(export) if export.state == State.DONE else None
+    is_done = export.state == State.DONE
+    context = {"export": export, "attachment": attachment, "url": settings.SITE_URL + export.get_absolute_url()}
+    email = EmailMessage(
+        f"Your export of {export.rows_done:,} books" if is_done else "Your export failed",
+        render_to_string("exports/email.txt", context),
         to=[export.owner.email],
-        attachments=[attached] if attached else [],
-        # The same for each attempt to send it: a mail program shows a mail that came twice once.
-        headers={"Message-ID": f"<export-{export.pk}@{urlsplit(settings.SITE_URL).hostname}>"},
+        headers={"Auto-Submitted": "auto-generated"},  # so that no holiday notice comes back
     )
+    if attachment:
+        # As text, an email can change its line breaks.
+        email.attach(*attachment, "application/octet-stream")
+    return email
 
 
-def attachment(export):
-    """Name, bytes and type of what fits into a mail of EXPORT_MAIL_LIMIT bytes: the file, its zip, or None.
+def attachment_of(export):
+    """Return the name and the bytes of the file or of its zip, or None if neither fits in an email."""
+    with export.file.open() as file:
+        if fits_in_an_email(export.size):
+            return export.name, file.read()
+        zipped = BytesIO()
+        with ZipFile(zipped, "w", ZIP_DEFLATED) as archive, archive.open(export.name, "w", force_zip64=True) as member:
+            shutil.copyfileobj(file, member)
+    return (f"{export.name}.zip", zipped.getvalue()) if fits_in_an_email(zipped.tell()) else None
 
-    A mail carries 57 bytes in a line of 78, its end included (RFC 2045): 37 % more.
+
+def fits_in_an_email(size):
+    """Return whether an email with an attachment of `size` bytes has at most EXPORT_MAIL_LIMIT bytes.
+
+    An email needs 78 bytes for 57 bytes of a file (base64), and room for its text.
     """
-    room = (settings.EXPORT_MAIL_LIMIT - ROOM_FOR_TEXT) // 78 * 57
-    if export.size <= room:
-        with export.file.open() as file:
-            return export.name, file.read(), "application/octet-stream"
-    packed = zipped(export, room)
-    return packed and (f"{export.name}.zip", packed, "application/zip")
-
-
-def zipped(export, room):
-    """The file as a zip, or None as soon as that has more than `room` bytes."""
-    packed = io.BytesIO()
-    with export.file.open() as file, compressed(packed, "zip", export.name) as archive:
-        for chunk in file.chunks():
-            archive.write(chunk)
-            if packed.tell() > room:
-                return None
-    return packed.getvalue() if packed.tell() <= room else None
+    return size / 57 * 78 + 4_000 <= settings.EXPORT_MAIL_LIMIT

@@ -1,20 +1,14 @@
-"""What an export is: who asked for which books, how far it is, and how it ended."""
+"""Exports, and the emails about them."""
 
 import uuid
-from contextlib import suppress
 
 from django.conf import settings
-from django.core.files.storage import storages
-from django.db import models, transaction
-from django.dispatch import receiver
+from django.core.files.storage import default_storage
+from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
 from library.book_csv import csv_name
-
-
-def export_storage():
-    return storages["exports"]
 
 
 class State(models.TextChoices):
@@ -24,37 +18,29 @@ class State(models.TextChoices):
     FAILED = "failed", "Failed"
 
 
-class ExportQuerySet(models.QuerySet):
-    def for_owner(self, user):
-        return self.filter(owner=user)
-
-
 class Export(models.Model):
-    """Its state is never assigned: claim, finish and fail are one conditional UPDATE each."""
+    """A user's request for a file of books.
+
+    Only claim(), finish() and fail() change the state. Each is one UPDATE with a condition,
+    so of two processes that try the same, one gets True and the other False.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="exports")
-    filters = models.JSONField(default=dict, blank=True)  # as in the query string of the page
+    filters = models.JSONField(default=dict, blank=True)  # as in the query string
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     rows_total = models.PositiveBigIntegerField(null=True, blank=True)
     rows_done = models.PositiveBigIntegerField(default=0)
-    file = models.FileField(storage=export_storage, blank=True)
+    file = models.FileField(blank=True)
     size = models.PositiveBigIntegerField("size in bytes", null=True, blank=True)
     error = models.CharField(max_length=200, blank=True)
-    mail_claimed_at = models.DateTimeField(null=True, blank=True)
-    mail_sent_at = models.DateTimeField(null=True, blank=True)
-    mail_error = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
-    ours = None  # the claim that is this process's own, whatever the row says by now
-
-    objects = ExportQuerySet.as_manager()
-
     class Meta:
         ordering = ["-created_at"]
-        indexes = [models.Index(fields=["owner", "-created_at"], name="export_of_owner")]
+        indexes = [models.Index(fields=["owner", "-created_at"], name="export_owner")]
 
     def __str__(self):
         return f"{self.name} ({self.get_state_display()})"
@@ -64,78 +50,60 @@ class Export(models.Model):
 
     @property
     def name(self):
-        """What the file is called for its reader."""
+        """The file name that the user gets."""
         return csv_name(timezone.localdate(self.created_at))
 
     @property
-    def stored_as(self):
-        return f"{self.pk}.csv"
-
-    @property
     def is_settled(self):
-        """Nothing more will change: it has ended, and its mail is sent, or cannot be."""
-        return self.finished_at and (self.mail_sent_at or self.mail_error or not self.owner.email)
+        """Whether the export has ended, and the email about it has been sent or can't be sent."""
+        delivery = getattr(self, "delivery", None)
+        is_emailed = delivery and (delivery.sent_at or delivery.error)
+        return bool(self.finished_at and (is_emailed or not self.owner.email))
 
     def claim(self):
-        """Waiting becomes running, for one process only; True for that one."""
-        self.ours = timezone.now()  # from here on started_at says whose the running export is
-        return self._move(models.Q(state=State.WAITING), state=State.RUNNING, started_at=self.ours)
+        """Change the state from waiting to running. Return whether this process did it."""
+        return self.change_state([State.WAITING], State.RUNNING, started_at=timezone.now())
 
     def report(self, **numbers):
-        """Note how far it is, over a connection of its own (config/settings.py says why)."""
-        ours = Export.objects.using("progress").filter(self._ours(), pk=self.pk)
-        ours.update(**numbers)
+        """Save rows_total or rows_done while the export is running.
+
+        This needs a second database connection. SQLite refuses to write on a connection
+        that is still reading, if another process has written in the meantime.
+        """
+        Export.objects.using("progress").filter(pk=self.pk, state=State.RUNNING).update(**numbers)
 
     def finish(self, file, rows):
-        """Hand the whole file over to the storage; then, and not before, it is done. False if it was ours no more."""
-        name, size = self.stored_as, file.size
-        self.file.storage.save(name, file)
-        numbers = {"size": size, "rows_done": rows, "rows_total": rows}
-        if self._move(self._ours(), state=State.DONE, file=name, finished_at=timezone.now(), **numbers):
-            return True
-        self._remove(name)
-        return False
+        """Save the file, then change the state to done. Return False if the export was deleted."""
+        name = default_storage.save(f"exports/{self.pk}.csv", file)
+        result = {"file": name, "size": file.size, "rows_done": rows, "rows_total": rows}
+        is_done = self.change_state([State.RUNNING], State.DONE, finished_at=timezone.now(), **result)
+        if not is_done:
+            default_storage.delete(name)
+        return is_done
 
     def fail(self, error):
-        """It ended without a file. `error` is a sentence for its owner. False if it was ours no more."""
-        waiting = models.Q(state=State.WAITING)
-        ended = {"state": State.FAILED, "error": error, "finished_at": timezone.now()}
-        return self._end_without_file(waiting | self._ours(), **ended)
+        """Change the state to failed. `error` is a sentence for the user."""
+        active = [State.WAITING, State.RUNNING]
+        return self.change_state(active, State.FAILED, error=error, finished_at=timezone.now())
 
-    def claim_mail(self):
-        """The right to send the mail about it, given once; True for who got it."""
-        return Export.objects.filter(pk=self.pk, mail_claimed_at=None).update(mail_claimed_at=timezone.now()) == 1
-
-    def mailed(self, error=""):
-        """How that went."""
-        Export.objects.filter(pk=self.pk).update(mail_sent_at=None if error else timezone.now(), mail_error=error)
-
-    def _end_without_file(self, states, **changes):
-        name = self.stored_as
-        if moved := self._move(states, **changes):
-            self._remove(name)  # if its hand-over was cut short
-        return moved
-
-    def _remove(self, name):
-        with suppress(Exception):  # what stays is a file that no row names
-            self.file.storage.delete(name)
-
-    def _ours(self):
-        return models.Q(state=State.RUNNING, started_at=self.ours)
-
-    def _move(self, states, **changes):
-        moved = Export.objects.filter(states, pk=self.pk).update(**changes) == 1
-        self.look()
-        return moved
-
-    def look(self):
-        try:
+    def change_state(self, before, state, **values):
+        """Change the state if it is one of `before`. Return whether it was."""
+        rows = Export.objects.filter(pk=self.pk, state__in=before).update(state=state, **values)
+        if rows:
             self.refresh_from_db()
-        except Export.DoesNotExist:  # deleted meanwhile, perhaps with its owner
-            self.state = State.FAILED
+        return rows == 1
 
 
-@receiver(models.signals.post_delete, sender=Export)
-def delete_file(instance, **kwargs):
-    if name := instance.file.name:  # a deletion that is rolled back keeps its file
-        transaction.on_commit(lambda: instance._remove(name))
+class Delivery(models.Model):
+    """The email about an export. The row is created before the email is sent, so only one process sends it."""
+
+    export = models.OneToOneField(Export, on_delete=models.CASCADE, primary_key=True)
+    claimed_at = models.DateTimeField(default=timezone.now)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    error = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+
+    def __str__(self):
+        return f"Email about {self.export_id}"

@@ -1,67 +1,39 @@
-"""What a reader does with exports: ask, look how far it is, download."""
-
-import logging
+"""The pages on which a user asks for an export, watches its progress, and downloads the file."""
 
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.views import LoginView, redirect_to_login
 from django.core.paginator import Paginator
-from django.db import transaction
 from django.http import FileResponse, Http404
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
-from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
-from django_htmx.http import HttpResponseClientRefresh
 
-from exports import spawn
 from exports.models import Export, State
-from library.filters import BookFilter, CsvOptions
+from exports.runners import start_export
+from library.filters import BookFilter
 from library.models import Book
 
-logger = logging.getLogger(__name__)
 
-
-class Login(LoginView):
-    def dispatch(self, request, *args, **kwargs):
-        # A session that ends while htmx asks for a part of a page: the login is a page of its own.
-        return HttpResponseClientRefresh() if request.htmx else super().dispatch(request, *args, **kwargs)
-
-
+@login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def exports(request):
-    return export_create(request) if request.method == "POST" else export_list(request)
-
-
 def export_create(request):
-    """Record what is asked for, start it, and answer at once; a bad filter is a 400 that names it."""
-    names = [*BookFilter.base_filters, *CsvOptions.base_fields]
-    filters = {name: request.POST[name] for name in names if request.POST.get(name)}
-    if not request.user.is_authenticated:  # the login leads back to the same books
-        return redirect_to_login(f"{reverse('book-list')}?{urlencode(filters)}")
-    book_filter, options = BookFilter(filters, Book.objects.all()), CsvOptions(filters)
-    if not (book_filter.is_valid() and options.is_valid()):
-        context = {"form": book_filter.form, "options": options}
-        return render(request, "library/book_list.html", context, status=400)
+    """Ask for a confirmation. Then record the export, start it, and redirect to its page."""
+    book_filter = BookFilter(request.GET, Book.objects.all())
+    if not book_filter.is_valid():
+        return render(request, "library/book_list.html", {"form": book_filter.form}, status=400)
+    if request.method != "POST":
+        return render(request, "exports/export_create.html", {"form": book_filter.form})
+    filters = {name: request.GET[name] for name in book_filter.filters if request.GET.get(name)}
     export = Export.objects.create(owner=request.user, filters=filters)
-    transaction.on_commit(lambda: start(export))  # not before its process can find it
+    start_export(export)
     return redirect(export)
-
-
-def start(export):
-    """Have the job run, somewhere else. If that cannot be, the export has failed, and its owner reads so."""
-    try:
-        spawn.start(export)
-    except OSError:
-        logger.exception("Export %s could not be started.", export.pk)
-        if export.fail("The export could not be started. Please try again later."):
-            export.mailed(error="No mail was sent.")
 
 
 @login_required
 @never_cache
+@require_safe
 def export_list(request):
-    pages = Paginator(Export.objects.for_owner(request.user), 50)
+    """Show the user's exports, the newest first."""
+    pages = Paginator(request.user.exports.all(), 50)
     return render(request, "exports/export_list.html", {"page": pages.get_page(request.GET.get("page"))})
 
 
@@ -69,8 +41,8 @@ def export_list(request):
 @never_cache
 @require_safe
 def export_detail(request, pk):
-    """The export's page; for htmx, which asks every second, only the part that changes."""
-    export = get_object_or_404(Export.objects.for_owner(request.user), pk=pk)
+    """Show an export. htmx asks every second, and gets only the part of the page that changes."""
+    export = get_object_or_404(request.user.exports, pk=pk)
     template = "exports/_export.html" if request.htmx else "exports/export_detail.html"
     return render(request, template, {"export": export})
 
@@ -79,10 +51,10 @@ def export_detail(request, pk):
 @never_cache
 @require_safe
 def export_download(request, pk):
-    """The file, for its owner only."""
-    export = get_object_or_404(Export.objects.for_owner(request.user), pk=pk, state=State.DONE)
+    """Return the file. Only the owner of an export can download it."""
+    export = get_object_or_404(request.user.exports, pk=pk, state=State.DONE)
     try:
         file = export.file.open()
     except FileNotFoundError:
-        raise Http404("The file is gone.") from None
+        raise Http404("The file has been deleted.") from None
     return FileResponse(file, as_attachment=True, filename=export.name, content_type="text/csv; charset=utf-8")

@@ -122,19 +122,17 @@ def gunicorn(database, log, *options, settings="config.settings", variables=()):
     """This step under gunicorn, with its own gunicorn.conf.py and one worker, plus `options`."""
     command = [sys.executable, "-m", "gunicorn", "--bind=127.0.0.1:0", "--workers=1", "--access-logfile=-", *options]
     env = {**environment(database), "DJANGO_SETTINGS_MODULE": settings, **dict(variables)}
-    with (
-        log.open("wb") as output,
-        process(command, env=env, stdin=subprocess.PIPE, stdout=output, stderr=output) as started,
-        started.stdin,
-    ):
+    with log.open("wb") as output, process(command, env=env, stdout=output, stderr=output) as started:
         ready = re.compile(r"Listening at: http://127.0.0.1:(\d+).*Booting worker", re.DOTALL)
         port = wait_for(lambda: ready.search(log.read_text()), "gunicorn").group(1)
         yield Site(int(port), log, started)
 
 
-def program(name, *folders):
-    """The path of an installed program; a test that needs one that is missing says so."""
-    path = shutil.which(name, path=os.pathsep.join([os.environ["PATH"], "/usr/sbin", *map(str, folders)]))
+def program(name, *folders, first=False):
+    """Return the path of a program. Look into `folders` last, or first. Skip the test if it isn't installed."""
+    places = [os.environ["PATH"], "/usr/sbin"]
+    places = [*map(str, folders), *places] if first else [*places, *map(str, folders)]
+    path = shutil.which(name, path=os.pathsep.join(places))
     return path or pytest.skip(f"needs the program {name}, which is not installed")
 
 

@@ -1,0 +1,18 @@
+"""A backend that puts each task into Celery's queue."""
+
+from celery import shared_task
+
+from backends.base import StartAfterCommit, call_task
+
+
+class CeleryBackend(StartAfterCommit):
+    """Send each task to a Celery worker. The worker's app must include this module."""
+
+    def start(self, result):
+        run_task.delay(result.task.module_path, result.args, result.kwargs)
+
+
+@shared_task
+def run_task(path, args, kwargs):
+    """Run a task in a worker. Celery knows this task only, and it can run all tasks of Django."""
+    call_task(path, args, kwargs)
