@@ -1,0 +1,7 @@
+"""Exports: a user asks for a file and gets it by email."""
+
+from django.apps import AppConfig
+
+
+class ExportsConfig(AppConfig):
+    name = "exports"
