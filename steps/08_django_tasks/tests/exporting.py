@@ -42,11 +42,8 @@ class Library:
 
     def __post_init__(self):
         (self.folder / "tmp").mkdir()
-        self.variables |= {
-            "EXPORT_RUNNER": "subprocess",
-            "DATA_DIR": str(self.folder / "data"),
-            "TMPDIR": str(self.folder / "tmp"),
-        }
+        self.variables |= {"DATA_DIR": str(self.folder / "data"), "TMPDIR": str(self.folder / "tmp")}
+        self.variables.setdefault("EXPORT_RUNNER", "subprocess")
 
     @contextmanager
     def site(self, *options, **keywords):

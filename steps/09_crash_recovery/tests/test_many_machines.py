@@ -98,6 +98,7 @@ def test_a_machine_that_is_retired_finishes_its_export_and_loses_none(machines, 
             first = request_export(client)
             wait_for_export(database, first, "rows_done > 0")
             retired.process.terminate()
+            wait_for(lambda: "Warm shutdown" in retired.log.read_text(), "the worker to hear it")
             second = request_export(client, "?q=island")
             retired.process.wait()
             wait_for_export(database, first, "state = 'done'")
