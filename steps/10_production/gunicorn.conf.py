@@ -1,10 +1,10 @@
-"""gunicorn's settings: `gunicorn` alone, in this folder, reads them."""
+"""gunicorn's settings. Run `gunicorn` in this folder, and it reads this file."""
 
 wsgi_app = "config.wsgi"
 bind = "127.0.0.1:8000"
 workers = 2
-# A sync worker that sends for longer than the timeout (30 s) is killed in mid-file.
-# A gthread worker shows from a thread of its own that it is alive.
+# gunicorn kills a sync worker that sends a response for longer than the timeout (30 s).
+# A gthread worker sends its heartbeat from a separate thread.
 worker_class = "gthread"
 threads = 4
-control_socket_disable = True  # nobody steers this server from outside
+control_socket_disable = True  # the socket lets other programs control gunicorn

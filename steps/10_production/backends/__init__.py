@@ -1,1 +1,1 @@
-"""Backends for Django's tasks. They know nothing of exports: take them along to your own project."""
+"""Backends for Django tasks. They know nothing of exports, so you can copy them to your project."""

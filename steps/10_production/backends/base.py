@@ -1,23 +1,27 @@
-"""What the backends here share: a task is handed on when the transaction that asked for it has committed."""
+"""What the backends have in common."""
 
 import logging
 import uuid
-from dataclasses import replace
 from functools import partial
 
+from django.core.exceptions import SuspiciousOperation
 from django.db import transaction
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
-from backends.compat import BaseTaskBackend, TaskResult, TaskResultStatus, task_enqueued, task_finished
+from backends.compat import BaseTaskBackend, Task, TaskResult, TaskResultStatus
 
 logger = logging.getLogger(__name__)
 
 
-class StartsOnCommit(BaseTaskBackend):
-    """A backend whose `start(result)` hands a task on to something that does not see an open transaction."""
+class StartAfterCommit(BaseTaskBackend):
+    """A backend for something that doesn't see the rows of an open transaction.
+
+    A subclass has the method `start(result)`, which starts the task and doesn't wait for it.
+    """
 
     def enqueue(self, task, args, kwargs):
-        """Accept the task. Raises InvalidTask where the backend cannot do what it asks for."""
+        """Start the task as soon as the transaction is committed. Return a TaskResult."""
         self.validate_task(task)
         result = TaskResult(
             task=task,
@@ -33,19 +37,20 @@ class StartsOnCommit(BaseTaskBackend):
             errors=[],
             worker_ids=[],
         )
-        self.validate_arguments(result)
-        transaction.on_commit(partial(self._start, result))
+        transaction.on_commit(partial(self.start_or_log, result))
         return result
 
-    def validate_arguments(self, result):
-        """Raises InvalidTask."""
-
-    def _start(self, result):
+    def start_or_log(self, result):
+        """Start the task. If that fails, log the error. The caller has its answer already."""
         try:
             self.start(result)
-        except Exception:  # who enqueued has its answer already: the signal tells those who care
+        except Exception:
             logger.exception("Task %s could not be started.", result.id)
-            failed = replace(result, status=TaskResultStatus.FAILED, finished_at=timezone.now())
-            task_finished.send(type(self), task_result=failed)
-        else:
-            task_enqueued.send(type(self), task_result=result)
+
+
+def call_task(path, args, kwargs):
+    """Import the task, and call its function. Raise SuspiciousOperation if the path leads to something else."""
+    task = import_string(path)
+    if not isinstance(task, Task):  # otherwise, a message could call any function
+        raise SuspiciousOperation(f"{path} is not a task.")
+    return task.call(*args, **kwargs)

@@ -1,37 +1,21 @@
-"""A backend that hands each task to Celery's workers."""
+"""A backend that puts each task into Celery's queue."""
 
 from celery import shared_task
-from django.db import InterfaceError, OperationalError
-from django.utils.module_loading import import_string
 
-from backends.base import StartsOnCommit
-from backends.compat import InvalidTask, Task
+from backends.base import StartAfterCommit, call_task
 
 
-class CeleryBackend(StartsOnCommit):
-    """Option: APP, the path of Celery's app, which must include this module."""
+class CeleryBackend(StartAfterCommit):
+    """Send each task to a Celery worker. The worker's app must include this module."""
 
     supports_defer = True
 
     def start(self, result):
-        task, app = result.task, import_string(self.options["APP"])
-        arguments = [task.module_path, result.args, result.kwargs]
-        app.send_task(run.name, arguments, queue=task.queue_name, eta=task.run_after, confirm_timeout=5)
+        arguments = [result.task.module_path, result.args, result.kwargs]
+        run_task.apply_async(arguments, eta=result.task.run_after)
 
 
-@shared_task(
-    name="django_task",
-    ignore_result=True,
-    acks_late=True,  # the broker keeps the task until it has ended, and not until it is begun
-    reject_on_worker_lost=True,  # also when the child of the worker that runs it is killed
-    autoretry_for=(OperationalError, InterfaceError),  # the database is away
-    retry_backoff=True,
-    retry_backoff_max=300,  # seconds
-    max_retries=None,
-)
-def run(path, args, kwargs):
-    """Run a task of Django's, which Celery's workers do not know by name. It may be delivered twice."""
-    task = import_string(path)
-    if not isinstance(task, Task):  # else whoever reaches the broker could have anything called
-        raise InvalidTask(f"{path} is no task.")
-    task.call(*args, **kwargs)
+@shared_task
+def run_task(path, args, kwargs):
+    """Run a task in a worker. Celery knows this task only, and it can run all tasks of Django."""
+    call_task(path, args, kwargs)

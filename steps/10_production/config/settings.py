@@ -1,37 +1,36 @@
-"""Settings that need no server. One environment variable each moves to the real thing.
+"""Settings for the tutorial. They need no server. Each of these environment variables changes one thing.
 
-DATABASE_URL  postgres://user:password@host/name (default: SQLite in this folder)
-EMAIL_URL     submission://user:password@host    (default: a file in DATA_DIR/mail for each mail)
-DATA_DIR      a folder for what the site makes   (default: data in this folder)
-SITE_URL      https://books.example.com          (default: http://127.0.0.1:8000)
-STORAGE_URL   s3://bucket for many machines      (default: a file in DATA_DIR/exports for each export)
-EXPORT_RUNNER      database, spawn, or celery    (default: database)
-CELERY_BROKER_URL  amqp://… or redis://…         (default: files in DATA_DIR/broker)
-EXPORT_MAIL_LIMIT  bytes that a mail may have    (default: 10000000)
-EXPORT_KEEP        days that a file is kept      (default: 7)
-EXPORT_QUOTA, EXPORT_QUOTA_BYTES  what an owner may have at a time (default: 100 exports, 1000000000 bytes)
-EXPORT_MAX_RUNNING spawned exports at a time     (default: 4)
-EXPORT_LEASE, EXPORT_START, EXPORT_BACKOFF, EXPORT_TIME_LIMIT, CELERY_VISIBILITY_TIMEOUT: seconds; see below
-DEBUG         1 shows tracebacks in the browser  (default: they go to the log only)
+DATABASE_URL  postgres://user:password@host/name     (default: SQLite in this folder)
+EMAIL_URL     submission://user:password@host        (default: a file in DATA_DIR/mail for each email)
+STORAGE_URL   s3://bucket/prefix                     (default: files in DATA_DIR/files)
+DATA_DIR      the folder for the files of the site   (default: data in this folder)
+SITE_URL      https://books.example.com              (default: http://127.0.0.1:8000)
+EXPORT_MAIL_LIMIT      bytes of an email             (default: 10000000)
+EXPORT_RUNNER      database, subprocess or celery     (default: database)
+EXPORT_LEASE, EXPORT_START_TIMEOUT, EXPORT_BACKOFF, EXPORT_TIME_LIMIT: seconds, see below
+EXPORT_MAX_RUNNING, EXPORT_QUOTA, EXPORT_RETENTION_DAYS: see below
+CELERY_BROKER_URL  amqp://... or redis://...          (default: files in DATA_DIR/broker)
+DEBUG         1 shows tracebacks in the browser      (default: only the log has them)
+TIME_ZONE     such as Europe/Lisbon                  (default: UTC)
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import dj_database_url
 import django
-from django.core.exceptions import ImproperlyConfigured
 
 from backends.compat import APPS
 from config.env import number, one_of
 from config.mail import mailer, settings_before_6_1
-from config.storage import export_storage
+from config.storage import storage
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("DATA_DIR") or BASE_DIR / "data").resolve()
 
 DEBUG = os.environ.get("DEBUG") == "1"
-# Good enough for your own machine, and only there: config/production.py has what strangers may reach.
+# For your own machine only. Step 10 reads the key from the environment.
 SECRET_KEY = "not-a-secret"
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 
@@ -49,7 +48,7 @@ INSTALLED_APPS = [
     "django_tasks_db",
     "library",
     "exports",
-    "comparison",
+    "backends",
 ]
 
 MIDDLEWARE = [
@@ -85,27 +84,26 @@ DATABASES = {
     "default": dj_database_url.parse(os.environ.get("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    if (database := DATABASES["default"])["NAME"] != ":memory:":
+        database["NAME"] = BASE_DIR / database["NAME"]  # the same file, whatever folder a command is run in
     DATABASES["default"]["OPTIONS"] = {
-        # WAL: who reads never blocks who writes, and the other way round.
+        # With WAL, readers don't block writers, and writers don't block readers.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         "transaction_mode": "IMMEDIATE",
-        "timeout": 20,  # seconds that a writer waits for another writer
+        "timeout": 20,  # seconds to wait for another writer
     }
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-
-# A second connection to the same database. An export writes its progress here, while it reads the
-# books over the first: SQLite refuses a write on a connection that is still reading an older state.
+# A second connection to the same database. A running export saves its progress over this connection.
 DATABASES["progress"] = {**DATABASES["default"], "TEST": {"MIRROR": "default"}}
 
-# A third one, on which an export reads the books. Its transactions see one state of the database from their
-# first query on, whatever others write meanwhile; and on SQLite they do not keep the others from writing.
+# A third connection, on which the books are read. Its transactions see one state of the database from their first query
+# to their last, whatever others write. On SQLite, they don't keep others from writing.
 SNAPSHOT = {"transaction_mode": "DEFERRED"}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     from psycopg import IsolationLevel
 
     SNAPSHOT = {"isolation_level": IsolationLevel.REPEATABLE_READ}
-OPTIONS = DATABASES["default"].get("OPTIONS", {})
-DATABASES["snapshot"] = {**DATABASES["progress"], "OPTIONS": {**OPTIONS, **SNAPSHOT}}
+DATABASES["snapshot"] = {**DATABASES["progress"], "OPTIONS": {**DATABASES["default"].get("OPTIONS", {}), **SNAPSHOT}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 MAILER = mailer(os.environ.get("EMAIL_URL"), DATA_DIR / "mail")
 if django.VERSION >= (6, 1):
@@ -114,64 +112,47 @@ else:
     globals().update(settings_before_6_1(MAILER))
 DEFAULT_FROM_EMAIL = "library@example.com"
 
+EXPORT_TMP_DIR = DATA_DIR / "tmp"  # for unfinished files
+EXPORT_ACCEL_URL = os.environ.get("EXPORT_ACCEL_URL", "")  # where nginx finds MEDIA_ROOT, see deploy/nginx.conf
+MEDIA_ROOT = DATA_DIR / "files"  # no URL leads here, so a view returns these files
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": storage(os.environ.get("STORAGE_URL")),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    # No address leads to these files. A view hands them out, to their owners.
-    "exports": export_storage(os.environ.get("STORAGE_URL"), DATA_DIR / "exports"),
 }
-EXPORT_TEMP = DATA_DIR / "unfinished"  # on the same disk: a finished file is moved, not copied
-EXPORT_LOGS = DATA_DIR / "logs"
-EXPORT_MAIL_LIMIT = number("EXPORT_MAIL_LIMIT", 10_000_000)  # bytes of a whole mail, as sent
-SITE_URL = (os.environ.get("SITE_URL") or "http://127.0.0.1:8000").rstrip("/")  # for the links in mails
-
-EXPORT_RUNNER = one_of("EXPORT_RUNNER", ["database", "spawn", "celery"])  # one of TASKS
-EXPORT_LEASE = number(
-    "EXPORT_LEASE", 60, least=1
-)  # seconds without a sign of life after which a running export is dead
-EXPORT_ATTEMPTS = 5
-EXPORT_BACKOFF = number("EXPORT_BACKOFF", 10)  # seconds before the second attempt; before each further one twice that
-EXPORT_TIME_LIMIT = number("EXPORT_TIME_LIMIT", 1500)  # seconds that a worker gives an export: RabbitMQ waits 1800
-
-EXPORT_KEEP = number("EXPORT_KEEP", 7, least=1)  # days
-EXPORT_QUOTA = number("EXPORT_QUOTA", 100, least=1)  # exports of one owner, at work or kept
-EXPORT_QUOTA_BYTES = number("EXPORT_QUOTA_BYTES", 1_000_000_000, least=1)
-EXPORT_MAX_RUNNING = number("EXPORT_MAX_RUNNING", 4, least=1)  # each spawned one is a process; queues queue
-# Seconds after which an export that has not begun is lost: a process starts at once, in a queue others may be first.
-EXPORT_START = number("EXPORT_START", 60 if EXPORT_RUNNER == "spawn" else 86_400, least=1)
-# Seconds, besides the lease, for a broker to give a dead one's export to somebody else. Only Celery's do that.
-EXPORT_REDELIVERY = EXPORT_START if EXPORT_RUNNER == "celery" else 0
+SITE_URL = (os.environ.get("SITE_URL") or "http://127.0.0.1:8000").rstrip("/")  # for links in emails
+EXPORT_MAIL_LIMIT = number("EXPORT_MAIL_LIMIT", 10_000_000)  # bytes of a whole email
 
 TASKS = {
     "database": {"BACKEND": "django_tasks_db.DatabaseBackend"},
-    "spawn": {
-        "BACKEND": "backends.spawn.SpawnBackend",
-        "OPTIONS": {"MANAGE": BASE_DIR / "manage.py", "LOGS": EXPORT_LOGS},
-    },
-    "celery": {"BACKEND": "backends.celery.CeleryBackend", "OPTIONS": {"APP": "config.celery.app"}},
+    "subprocess": {"BACKEND": "backends.subprocess.SubprocessBackend"},
+    "celery": {"BACKEND": "backends.celery.CeleryBackend"},
 }
+EXPORT_RUNNER = one_of("EXPORT_RUNNER", list(TASKS))
+EXPORT_LEASE = number("EXPORT_LEASE", 60)  # seconds without a heartbeat until a worker counts as dead
+EXPORT_START_TIMEOUT = number("EXPORT_START_TIMEOUT", 300)  # seconds until the reaper starts a waiting export again
+EXPORT_TIME_LIMIT = number("EXPORT_TIME_LIMIT", 3600)  # seconds, after which a try is stopped
+EXPORT_MAX_RUNNING = number("EXPORT_MAX_RUNNING", 4)  # exports at a time; the other runners have a queue
+EXPORT_QUOTA = number("EXPORT_QUOTA", 100)  # exports that a user can have: waiting, running, or with a file
+EXPORT_RETENTION_DAYS = number("EXPORT_RETENTION_DAYS", 7, most=36_500)  # days that a file is kept
+EXPORT_BACKOFF = number("EXPORT_BACKOFF", 10)  # seconds before the second try, and twice as long before each later one
 
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or "filesystem://"
-CELERY_BROKER_TRANSPORT_OPTIONS = {}
-if CELERY_BROKER_URL.startswith("filesystem"):  # one folder for both directions, and one for its own notes
-    BROKER = str(DATA_DIR / "broker")
-    CELERY_BROKER_TRANSPORT_OPTIONS = {"data_folder_in": BROKER, "data_folder_out": BROKER}
-    CELERY_BROKER_TRANSPORT_OPTIONS |= {"control_folder": f"{BROKER}/control", "polling_interval": 0.2}
-elif CELERY_BROKER_URL.startswith("redis"):  # who took a task and is silent for so many seconds has lost it
-    CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": number("CELERY_VISIBILITY_TIMEOUT", 600)}
-    CELERY_BROKER_TRANSPORT_OPTIONS |= {"socket_timeout": 5, "socket_connect_timeout": 5}  # seconds
-    if EXPORT_RUNNER == "celery":
-        EXPORT_REDELIVERY += CELERY_BROKER_TRANSPORT_OPTIONS["visibility_timeout"]
-elif CELERY_BROKER_URL.startswith("amqp"):  # RabbitMQ has to say that it has the task before the reader is told so
-    CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True}
-else:
-    raise ImproperlyConfigured("CELERY_BROKER_URL must begin with amqp://, redis:// or filesystem://.")
-CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1}  # a reader waits for it
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_TASK_DEFAULT_QUEUE = "default"  # as Django calls it
-CELERY_TASK_SOFT_TIME_LIMIT = EXPORT_TIME_LIMIT
-CELERY_TASK_TIME_LIMIT = EXPORT_TIME_LIMIT + 60
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # no worker holds back what another could begin
+CELERY_TASK_DEFAULT_QUEUE = os.environ.get("CELERY_TASK_DEFAULT_QUEUE") or "exports"
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1}  # a user waits for the answer
+if CELERY_BROKER_URL.startswith("redis:"):
+    # Without these timeouts, a Redis that doesn't answer blocks the request.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 5}  # seconds
+elif CELERY_BROKER_URL.startswith("filesystem:"):
+    # Tasks are files in a folder. This needs no server, but it's only for one machine.
+    BROKER = DATA_DIR / "broker"
+    with suppress(OSError):  # a command that needs no broker works without this folder
+        BROKER.mkdir(parents=True, exist_ok=True)
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(BROKER),
+        "data_folder_out": str(BROKER),
+        "control_folder": str(BROKER / "control"),
+        "polling_interval": 0.2,  # seconds
+    }
 
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "book-list"
@@ -179,14 +160,14 @@ LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "book-list"
 OPEN_LIBRARY_URL = os.environ.get("OPEN_LIBRARY_URL") or "https://openlibrary.org"
 
 LANGUAGE_CODE = "en"
-TIME_ZONE = "UTC"
+TIME_ZONE = os.environ.get("TIME_ZONE") or "UTC"
 USE_TZ = True
 
-# WhiteNoise serves the style sheet from the app's own folder: no collectstatic to forget.
+# WhiteNoise serves the style sheet from the app's own folder, so collectstatic isn't needed.
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 
-# An error shows the visitor a plain page (templates/500.html) and the log its traceback.
+# After an error the user sees templates/500.html, and the log has the traceback.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

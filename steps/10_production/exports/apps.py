@@ -1,3 +1,5 @@
+"""The app of exports."""
+
 from django.apps import AppConfig
 
 

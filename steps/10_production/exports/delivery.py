@@ -1,80 +1,129 @@
-"""How an export reaches its owner: a mail with the file, or a zip of it, or a link, whatever fits."""
+"""The email about an export: with the file, or a zip of it, or a link."""
 
-import io
 import logging
+import shutil
+import smtplib
+from contextlib import suppress
+from functools import partial
+from io import BytesIO
 from urllib.parse import urlsplit
+from zipfile import ZIP_DEFLATED, ZipFile
 
+import django
 from django.conf import settings
+from django.core import mail
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 from django.utils import timezone
 
 from exports.models import State
-from exports.retry import Again, surely_not_sent
-from library.files import compressed
+from exports.retry import RetryLater, is_permanent
 
 logger = logging.getLogger(__name__)
-ROOM_FOR_TEXT = 4_000  # bytes of a mail that are not its attachment, generously
+GIVE_UP_AFTER = 3600  # seconds after the end of the export
+NOT_SENT = "The email could not be sent."
+NOT_KNOWN = "We don't know whether the email was sent."
 
 
-def deliver(export, retry=False):
-    """Mail the owner how the export ended, once. A mail that cannot go leaves the export as it is.
+def deliver(export):
+    """Email the owner how the export ended, once.
 
-    With `retry`, a mail that has surely reached nobody is tried again, until an hour after the export's end.
+    Raise RetryLater if the email was certainly not sent, and may be sent later.
     """
-    begun = False
+    delivery = getattr(export, "delivery", None)
+    if delivery is None or delivery.claimed_at or delivery.error:
+        return
+    connection, token, phase = new_connection(), delivery.token, Phase()
     try:
-        if export.has_mail and not export.mail_claimed_at:
-            mail = message(export)  # its file may be away
-            if begun := export.claim_mail():
-                mail.send()
-                export.mailed()
-    except (Exception, KeyboardInterrupt, SystemExit) as error:
-        logger.exception("The mail about export %s could not be sent.", export.pk)
-        tried_for = (timezone.now() - export.finished_at).total_seconds()
-        if retry and tried_for < 3600 and (not begun or surely_not_sent(error)):
-            if begun:  # else the claim is another process's
-                export.release_mail()
-            raise Again(max(tried_for, settings.EXPORT_BACKOFF)) from error
-        if begun or export.claim_mail():
-            export.mailed(error="The mail could not be sent.")
-        if isinstance(error, SystemExit):
-            raise
+        email = email_about(export)
+        connection.open()  # an error up to here means that nothing was sent
+        token = delivery.claim()
+        if token:
+            phase.watch(connection)
+            connection.send_messages([email])
+    except Exception as error:
+        logger.exception("The email about export %s could not be sent.", export.pk)
+        end_or_retry(export, delivery, token, error, phase.is_unsent(error))
+    else:
+        if token:
+            delivery.end(token)
+    finally:
+        with suppress(Exception):  # the email has been sent, or the error is known
+            connection.close()
 
 
-def message(export):
-    attached = attachment(export) if export.state == State.DONE else None
-    # The same for each attempt to send it: a mail program shows a mail that came twice once.
-    number = f"{export.pk}-{export.mails_again}" if export.mails_again else export.pk
-    context = {"export": export, "attached": attached, "url": settings.SITE_URL + export.get_absolute_url()}
-    return EmailMessage(
-        f"Your export of {export.rows_done:,} books" if export.state == State.DONE else "Your export failed",
-        render_to_string("exports/mail.txt", context),
-        to=[export.owner.email],
-        attachments=[attached] if attached else [],
-        headers={"Message-ID": f"<export-{number}@{urlsplit(settings.SITE_URL).hostname}>"},
-    )
+def end_or_retry(export, delivery, token, error, is_unsent):
+    """Record the error, or raise RetryLater."""
+    age = (timezone.now() - export.finished_at).total_seconds()
+    if is_unsent and age < GIVE_UP_AFTER and not is_permanent(error):
+        raise RetryLater(max(age, settings.EXPORT_BACKOFF), partial(delivery.release, token)) from error
+    delivery.end(token, NOT_SENT if is_unsent else NOT_KNOWN)
 
 
-def attachment(export):
-    """Name, bytes and type of what fits into a mail of EXPORT_MAIL_LIMIT bytes: the file, its zip, or None.
+class Phase:
+    """How far the sending of an email has come.
 
-    A mail carries 57 bytes in a line of 78, its end included (RFC 2045): 37 % more.
+    An email that fails before the SMTP command DATA was certainly not sent. Nor was one for which the server
+    answers DATA with an error code. If the connection breaks after DATA, the server may have accepted the email.
     """
-    room = (settings.EXPORT_MAIL_LIMIT - ROOM_FOR_TEXT) // 78 * 57
-    if export.size <= room:
-        with export.file.open() as file:
-            return export.name, file.read(), "application/octet-stream"
-    packed = zipped(export, room)
-    return packed and (f"{export.name}.zip", packed, "application/zip")
+
+    may_be_sent = False
+
+    def watch(self, connection):
+        smtp = getattr(connection, "connection", None)  # the smtplib.SMTP of Django's SMTP backend
+        if not isinstance(smtp, smtplib.SMTP):
+            self.may_be_sent = True
+            return
+        data = smtp.data
+
+        def watched(message):
+            self.may_be_sent = True
+            return data(message)
+
+        smtp.data = watched
+
+    def is_unsent(self, error):
+        return not self.may_be_sent or isinstance(error, smtplib.SMTPDataError)
 
 
-def zipped(export, room):
-    """The file as a zip, or None as soon as that has more than `room` bytes."""
-    packed = io.BytesIO()
-    with export.file.open() as file, compressed(packed, "zip", export.name) as archive:
-        for chunk in file.chunks():
-            archive.write(chunk)
-            if packed.tell() > room:
-                return None
-    return packed.getvalue() if packed.tell() <= room else None
+def new_connection():
+    return mail.mailers.default if django.VERSION >= (6, 1) else mail.get_connection()
+
+
+def email_about(export):
+    """Return the email: a file that is too large is zipped, and a zip that is too large becomes a link."""
+    attachment = attachment_of(export) if export.state == State.DONE else None
+    is_done = export.state == State.DONE
+    context = {"export": export, "attachment": attachment, "url": settings.SITE_URL + export.get_absolute_url()}
+    email = EmailMessage(
+        f"Your export of {export.rows_done:,} books" if is_done else "Your export failed",
+        render_to_string("exports/email.txt", context),
+        to=[export.owner.email],
+        headers={
+            "Auto-Submitted": "auto-generated",  # so that no holiday notice comes back
+            "Message-ID": f"<export-{export.pk}@{urlsplit(settings.SITE_URL).hostname}>",  # the same for each try
+        },
+    )
+    if attachment:
+        # As text, an email can change its line breaks.
+        email.attach(*attachment, "application/octet-stream")
+    return email
+
+
+def attachment_of(export):
+    """Return the name and the bytes of the file or of its zip, or None if neither fits in an email."""
+    with export.file.open() as file:
+        if fits_in_an_email(export.size):
+            return export.name, file.read()
+        zipped = BytesIO()
+        with ZipFile(zipped, "w", ZIP_DEFLATED) as archive, archive.open(export.name, "w", force_zip64=True) as member:
+            shutil.copyfileobj(file, member)
+    return (f"{export.name}.zip", zipped.getvalue()) if fits_in_an_email(zipped.tell()) else None
+
+
+def fits_in_an_email(size):
+    """Return whether an email with an attachment of `size` bytes has at most EXPORT_MAIL_LIMIT bytes.
+
+    An email needs 78 bytes for 57 bytes of a file (base64), and room for its text.
+    """
+    return size / 57 * 78 + 4_000 <= settings.EXPORT_MAIL_LIMIT

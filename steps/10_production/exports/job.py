@@ -1,151 +1,132 @@
-"""How an export is made, from claim to done. It does not know who runs it."""
+"""The job: write the file of an export. It doesn't know what starts it."""
 
 import contextvars
 import logging
-import os
 import threading
 import time
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files import File
 from django.db import Error as DatabaseError
-from django.db import connections, transaction
+from django.db import close_old_connections, connections, transaction
 
 from exports.delivery import deliver
-from exports.models import NotOurs, State
-from exports.retry import Again, may_pass, of_storage
+from exports.logs import log_context
+from exports.models import TRIES, Export, LeaseLost
+from exports.retry import RetryLater, is_storage_error, is_transient
 from library.book_csv import write_csv
-from library.filters import BookFilter, CsvOptions
-from library.models import Book
+from library.filters import filtered_books
 
 logger = logging.getLogger(__name__)
-REPORT_EVERY = 0.5  # seconds
+REPORT_EVERY = 10_000  # books
 
 
-def run(export, retry=False):
-    """Make the file of an export, and mail its owner how that ended.
+class TookTooLong(Exception):
+    """The try has taken longer than EXPORT_TIME_LIMIT."""
 
-    What another process is at work on, or has ended, is left alone: it is safe to run an export twice.
-    With `retry` the runner promises to come again when this raises Again.
+
+def run(export_id):
+    """Run an export that nothing is working on, and email the result to its owner.
+
+    A second call at the same time, or afterwards, does no harm. Raise RetryLater if the error may
+    go away.
     """
-    try:
-        if export.claim():
-            make(export)
-        else:
-            logger.warning("Export %s is %s: nothing to do.", export.pk, export.state)
-    except NotOurs:
-        export.look()
-        logger.warning("Export %s was cancelled, taken over or deleted: this file is not wanted.", export.pk)
-    except (Exception, KeyboardInterrupt) as error:
-        logger.exception("Attempt %s of export %s failed.", export.attempt, export.pk)
-        connections.close_all()  # one of them may be what broke
-        if retry and may_pass(error) and export.attempt < settings.EXPORT_ATTEMPTS:
-            export.release()
-            raise Again(settings.EXPORT_BACKOFF * 2 ** (export.attempt - 1)) from error
-        export.fail(in_words(error))
-    if export.state == State.RUNNING and retry:  # with somebody else, who may be dead
-        logger.info("Export %s is with somebody else: come again in %.0f s.", export.pk, export.lease_left)
-        raise Again(export.lease_left)
+    export = Export.objects.filter(pk=export_id).first()
+    if export is None:
+        logger.warning("There is no export %s.", export_id)
+        return
+    with log_context(export):
+        run_and_deliver(export)
+
+
+def run_and_deliver(export):
+    if export.tries_left and (token := export.claim()):
+        make(export, token)
+    elif not export.finished_at:
+        logger.info("Export %s is %s, so there is nothing to do.", export.pk, export.state)
     if export.finished_at:
-        deliver(export, retry)
+        deliver(export)
 
 
-def make(export):
-    """From an export that is ours to one that is done."""
-    if export.attempt > settings.EXPORT_ATTEMPTS:  # it takes each worker with it
-        raise ValidationError(f"It was tried {settings.EXPORT_ATTEMPTS} times, and no attempt came to its end.")
-    with heartbeat(export), temporary_file(f"{export.pk}-{export.attempt}.part") as file:
-        rows = write(export, file)
-        if export.finish(file, rows):
-            logger.info("Export %s is done: %s books, %s bytes.", export.pk, rows, export.size)
-        else:
-            raise NotOurs
-
-
-def write(export, file):
-    """Write the books that the export asks for, and note the progress."""
-    books = Book.objects.using("snapshot")
-    book_filter, options = BookFilter(export.filters, books), CsvOptions(export.filters)
-    if not (book_filter.is_valid() and options.is_valid()):  # the view's check may be of an older version
-        raise ValidationError("These filters cannot be used (any more).")
-    last = time.monotonic()
-
-    def progress(done):
-        nonlocal last
-        if time.monotonic() - last > REPORT_EVERY:
-            try:
-                export.report(rows_done=done)
-            except DatabaseError:  # the file does not depend on it
-                logger.warning("The progress of export %s was not noted.", export.pk, exc_info=True)
-                connections["progress"].close()
-            last = time.monotonic()
-
-    with transaction.atomic(using="snapshot"):  # what is counted is what is written
-        export.report(rows_total=book_filter.qs.count())
-        rows = write_csv(book_filter.qs, file, **options.cleaned_data, progress=progress)
-    file.flush()
-    os.fsync(file.fileno())
-    file.seek(0)
-    return rows
+def make(export, token):
+    """Write the file, and change the state to done or failed. Raise RetryLater if the error may go away."""
+    try:
+        with heartbeat(export, token):
+            write_file(export, token)
+    except LeaseLost:
+        logger.warning("Export %s was cancelled, deleted or taken over, so try %s ends here.", export.pk, token)
+    except (Exception, KeyboardInterrupt) as error:
+        logger.exception("Try %s of export %s failed.", token, export.pk)
+        close_old_connections()  # the error may have broken a connection
+        if is_transient(error) and export.tries_left:
+            seconds = settings.EXPORT_BACKOFF * 2 ** (TRIES - export.tries_left - 1)
+            raise RetryLater(seconds, partial(export.release, token)) from error
+        export.fail(token, message_for(error))
 
 
 @contextmanager
-def heartbeat(export):
-    """Show that this process lives, also while the database counts or the storage takes a large file."""
-    over = threading.Event()
+def heartbeat(export, token):
+    """Extend the lease regularly, also while the database or the storage doesn't answer."""
+    is_over = threading.Event()
 
     def beat():
-        while not over.wait(settings.EXPORT_LEASE / 5):
+        while not is_over.wait(settings.EXPORT_LEASE / 5):
             try:
-                export.report()
-            except DatabaseError:  # the next one has a new connection
-                logger.warning("A heartbeat of export %s was not noted.", export.pk, exc_info=True)
-                connections["progress"].close()
-            except NotOurs:  # its process learns it in time
-                break
+                export.report(token)
+            except LeaseLost:
+                break  # the job will see it too
+            except Exception:
+                logger.warning("A heartbeat of export %s could not be saved.", export.pk, exc_info=True)
+                connections["progress"].close()  # the next heartbeat gets a new connection
         connections.close_all()  # those of this thread
 
-    # A thread begins without context, and so its lines in the log without the export's id.
+    # A thread begins with an empty context, and so its lines in the log would not have the id of the export.
     thread = threading.Thread(target=contextvars.copy_context().run, args=[beat], daemon=True)
     thread.start()
     try:
         yield
     finally:
-        over.set()
-        thread.join()
+        is_over.set()
+        thread.join(timeout=1)  # not longer, because its connection may be dead
 
 
-@contextmanager
-def temporary_file(name):
-    """A file on the disk of the storage that nobody sees; it is gone when the block ends, unless it was moved."""
-    settings.EXPORT_TEMP.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = settings.EXPORT_TEMP / name
-    try:
-        with path.open("w+b") as file:
-            yield Movable(file)
-    finally:
-        path.unlink(missing_ok=True)
+def write_file(export, token):
+    """Write the books that match the filters to a file, and save it in the storage."""
+    books = filtered_books(export.filters).using("snapshot")
+    began = time.monotonic()
+
+    def progress(rows):
+        if time.monotonic() - began > settings.EXPORT_TIME_LIMIT:
+            raise TookTooLong
+        if rows % REPORT_EVERY == 0:
+            export.report(token, rows_done=rows)
+
+    settings.EXPORT_TMP_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="export-", dir=settings.EXPORT_TMP_DIR) as folder:
+        path = Path(folder) / export.name
+        with path.open("wb") as file, transaction.atomic(using="snapshot"):  # the books that are counted are written
+            export.report(token, rows_total=books.count())
+            rows = write_csv(books, file, progress=progress)
+        with path.open("rb") as file:
+            export.finish(token, File(file), rows)
+    logger.info("Export %s is done: %s books, %s bytes.", export.pk, rows, export.size)
 
 
-class Movable(File):
-    """Has the path that Django's file storage asks for, to move the file to its final name and not to copy it."""
-
-    def temporary_file_path(self):
-        return self.name
-
-
-def in_words(error):
-    """What the owner of the export is told. The log has the rest."""
+def message_for(error):
+    """Return a sentence for the user. The log has the details."""
     if isinstance(error, KeyboardInterrupt):
-        return "The export was stopped before its end."
-    if type(error).__name__ == "SoftTimeLimitExceeded":  # Celery's, by name: the job imports nothing of a runner
-        return "The export took too long."
+        return "The export was stopped. Please try again."
+    if isinstance(error, TookTooLong):
+        return "The export took too long. Please choose fewer books."
     if isinstance(error, ValidationError):
-        return error.message
+        return "These filters are no longer valid."
     if isinstance(error, DatabaseError):
-        return "There was a problem with the database."
-    if of_storage(error):
-        return f"The file could not be stored: {getattr(error, 'strerror', None) or 'refused'}."
-    return "Something went wrong. We have it in our log."
+        return "The database reported an error. Please try again."
+    if is_storage_error(error):
+        return "The file could not be saved. Please try again."
+    return "Something went wrong. The error has been logged."

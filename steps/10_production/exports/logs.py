@@ -1,23 +1,23 @@
-"""Which export a line of the log is about."""
+"""Write the id of the export into each line of the log that is about it."""
 
 import logging
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-_export = ContextVar("export", default=None)
+current_export = ContextVar("export", default=None)
 
 
 @contextmanager
-def about(export):
-    """Within the block each line of the log, whoever writes it, has the export's id."""
-    token = _export.set(str(export.pk))
+def log_context(export):
+    """Within the block, each line of the log has the id of the export."""
+    token = current_export.set(str(export.pk))
     try:
         yield
     finally:
-        _export.reset(token)
+        current_export.reset(token)
 
 
-class WithExport(logging.Filter):
+class ExportFilter(logging.Filter):
     def filter(self, record):
-        record.export = _export.get()
+        record.export = current_export.get()
         return True

@@ -1,37 +1,40 @@
-"""What may go right at another time: the network, a server that restarts, a full disk. Never a bad request."""
+"""Which errors may go away: the network, a server that restarts, a full disk. Never an invalid filter."""
 
-import errno
 import smtplib
-import socket
 
 from django.db import InterfaceError, OperationalError
 
-CONNECTION_LOST = (OperationalError, InterfaceError)
-S3 = ("boto3", "botocore", "s3transfer")  # whose errors are no OSErrors
+S3_PACKAGES = ("boto3", "botocore", "s3transfer")  # their errors aren't OSErrors
 
 
-class Again(Exception):
-    """Asks the runner to come again in so many seconds."""
+class RetryLater(Exception):
+    """Ask the task to try again in `seconds`.
 
-    def __init__(self, seconds):
-        super().__init__(f"again in {seconds:.0f} s")
-        self.seconds = seconds
+    `release(seconds)` gives the export or its email back. It returns False if another process has
+    taken it over.
+    """
 
-
-def may_pass(error):
-    """Whether an export that ended so is worth another attempt: the database is away, the storage refuses."""
-    return isinstance(error, CONNECTION_LOST) or of_storage(error)
-
-
-def of_storage(error):
-    return isinstance(error, OSError) or type(error).__module__.partition(".")[0] in S3
+    def __init__(self, seconds, release):
+        super().__init__(f"again in {seconds} s")
+        self.seconds, self.release = seconds, release
 
 
-def surely_not_sent(error):
-    """Whether a mail that failed so has reached nobody for sure, so that it may be sent again, and not twice."""
+def is_transient(error):
+    """Return whether the export may succeed later."""
+    return isinstance(error, (OperationalError, InterfaceError, KeyboardInterrupt)) or is_storage_error(error)
+
+
+def is_storage_error(error):
+    return isinstance(error, OSError) or type(error).__module__.partition(".")[0] in S3_PACKAGES
+
+
+def is_permanent(error):
+    """Return whether it's no use to send the email again: the address is invalid, or the server refuses it.
+
+    A mail server refuses an email for good with a code from 500 up (RFC 5321, 4.2.1).
+    """
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return all(400 <= code < 500 for code, _ in error.recipients.values())
-    if isinstance(error, smtplib.SMTPResponseException):
-        return 400 <= error.smtp_code < 500  # "try again later" (RFC 5321, 4.2.1)
-    unreachable = isinstance(error, OSError) and error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH)
-    return unreachable or isinstance(error, (ConnectionRefusedError, socket.gaierror))
+        return all(code >= 500 for code, _ in error.recipients.values())
+    return isinstance(error, ValueError) or (
+        isinstance(error, smtplib.SMTPResponseException) and error.smtp_code >= 500
+    )

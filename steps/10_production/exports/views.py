@@ -1,80 +1,43 @@
-"""What a reader does with exports: ask, look how far it is, download."""
+"""The pages on which a user asks for an export, watches its progress, and downloads the file."""
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.views import LoginView, redirect_to_login
+from django.core.files.storage import FileSystemStorage
 from django.core.paginator import Paginator
 from django.db import Error as DatabaseError
-from django.db import transaction
 from django.db.models import Min
-from django.http import FileResponse, Http404, JsonResponse
+from django.http import FileResponse, Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
-from django_htmx.http import HttpResponseClientRefresh
+from django_htmx.http import HttpResponseClientRefresh, HttpResponseStopPolling
 
-from exports import limits
-from exports.models import Export, State
-from exports.tasks import run_export
-from library.filters import BookFilter, CsvOptions
+from exports.limits import Refused, request_export
+from exports.models import ACTIVE, OVERDUE, Export, State
+from library.filters import BookFilter
 from library.models import Book
 
 
-class Login(LoginView):
-    def dispatch(self, request, *args, **kwargs):
-        # A session that ends while htmx asks for a part of a page: the login is a page of its own.
-        return HttpResponseClientRefresh() if request.htmx else super().dispatch(request, *args, **kwargs)
-
-
-@never_cache
-@require_safe
-def health(request):
-    """For whoever watches the site.
-
-    Exports that stay dead for more than a minute: the timer is not at work.
-    A wait, in seconds, that keeps growing: no worker is, or there are too few.
-    """
-    waiting = Export.objects.filter(state=State.WAITING)
-    try:
-        dead = Export.objects.dead().count()
-        since = waiting.aggregate(since=Min("heartbeat_at"))["since"]  # asked for, or put back into the queue
-    except DatabaseError:
-        return JsonResponse({"database": "away"}, status=503)
-    wait = int((timezone.now() - since).total_seconds()) if since else 0
-    return JsonResponse({"database": "ok", "dead_exports": dead, "longest_wait": wait})
-
-
+@login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def exports(request):
-    return export_create(request) if request.method == "POST" else export_list(request)
-
-
 def export_create(request):
-    """Record what is asked for, start it, and answer at once; a bad filter is a 400 that names it."""
-    names = [*BookFilter.base_filters, *CsvOptions.base_fields]
-    given = {name: request.POST.get(name, "").strip() for name in names}
-    filters = {name: value for name, value in given.items() if value}  # the same books are the same filters
-    if not request.user.is_authenticated:  # the login leads back to the same books
-        return redirect_to_login(f"{reverse('book-list')}?{urlencode(filters)}")
-    book_filter, options = BookFilter(filters, Book.objects.all()), CsvOptions(filters)
-    if not (book_filter.is_valid() and options.is_valid()):
-        context = {"form": book_filter.form, "options": options}
-        return render(request, "library/book_list.html", context, status=400)
-    return ask_for(request, filters)
+    """Ask for a confirmation. Then start the export, and redirect to its page."""
+    book_filter = BookFilter(request.GET, Book.objects.all())
+    if not book_filter.is_valid():
+        return render(request, "library/book_list.html", {"form": book_filter.form}, status=400)
+    if request.method != "POST":
+        return render(request, "exports/export_create.html", {"form": book_filter.form})
+    # Cleaned values, because ?published_from=2001-1-1 and ?published_from=2001-01-01 are the same export.
+    cleaned = {name: book_filter.form.cleaned_data[name] for name in book_filter.filters}
+    return start(request, {name: str(value) for name, value in cleaned.items() if value})
 
 
-def ask_for(request, filters):
-    """Answer with the page of the export, or with one that says why there is none."""
+def start(request, filters):
     try:
-        with transaction.atomic():  # both, or neither
-            export, new = limits.ask(request.user, filters)
-            if new:
-                run_export.enqueue(str(export.pk))  # the id and no more: what else there is to know may change
-    except limits.Refused as refused:
+        return redirect(request_export(request.user, filters))
+    except Refused as refused:
         return refusal(request, refused)
-    return redirect(export)
 
 
 def refusal(request, refused):
@@ -85,10 +48,10 @@ def refusal(request, refused):
 
 @login_required
 @never_cache
+@require_safe
 def export_list(request):
-    mine = Export.objects.for_owner(request.user)
-    mine.reap()
-    pages = Paginator(mine, 50)
+    """Show the user's exports, the newest first."""
+    pages = Paginator(request.user.exports.all(), 50)
     return render(request, "exports/export_list.html", {"page": pages.get_page(request.GET.get("page"))})
 
 
@@ -96,62 +59,85 @@ def export_list(request):
 @never_cache
 @require_safe
 def export_detail(request, pk):
-    """The export's page; for htmx, which asks every second, only the part that changes."""
-    mine = Export.objects.for_owner(request.user).filter(pk=pk)
-    mine.reap()
-    export = get_object_or_404(mine)
-    template = "exports/_export.html" if request.htmx else "exports/export_detail.html"
-    return render(request, template, {"export": export})
+    """Show an export."""
+    export = get_object_or_404(request.user.exports.select_related("owner", "delivery"), pk=pk)
+    return render(request, "exports/export_detail.html", {"export": export})
+
+
+@never_cache
+@require_safe
+def export_progress(request, pk):
+    """Return the part of the page that changes. When the state has changed, tell htmx to reload the page."""
+    if not request.user.is_authenticated:
+        return HttpResponseClientRefresh()  # the page redirects to the login
+    export = request.user.exports.select_related("owner", "delivery").filter(pk=pk).first()
+    if export is None:
+        return HttpResponseStopPolling("This export has been deleted.")
+    if export.state != request.GET.get("state"):
+        return HttpResponseClientRefresh()
+    return render(request, "exports/_progress.html", {"export": export})
 
 
 @login_required
 @never_cache
 @require_safe
 def export_download(request, pk):
-    """The file, for its owner only."""
-    export = get_object_or_404(Export.objects.for_owner(request.user), pk=pk, state=State.DONE)
+    """Return the file, or let nginx or the bucket send it. Only the owner of an export can download it."""
+    export = get_object_or_404(request.user.exports, pk=pk, state=State.DONE)
+    disposition = f'attachment; filename="{export.name}"'
+    if not isinstance(export.file.storage, FileSystemStorage):  # a bucket: the link works for some minutes
+        return redirect(export.file.storage.url(export.file.name, {"ResponseContentDisposition": disposition}))
+    if settings.EXPORT_ACCEL_URL:
+        accel = {"X-Accel-Redirect": f"{settings.EXPORT_ACCEL_URL}{export.file.name}"}
+        headers = {**accel, "Content-Disposition": disposition, "Content-Type": "text/csv; charset=utf-8"}
+        return HttpResponse(headers=headers)
     try:
         file = export.file.open()
     except FileNotFoundError:
-        raise Http404("The file is gone.") from None
+        raise Http404("The file has been deleted.") from None
     return FileResponse(file, as_attachment=True, filename=export.name, content_type="text/csv; charset=utf-8")
 
 
-def button(view):
-    """A view behind a button on the export's page: `view(request, export)`, for the owner only."""
-
-    @login_required
-    @require_POST
-    def pressed(request, pk):
-        return view(request, get_object_or_404(Export.objects.for_owner(request.user), pk=pk))
-
-    return pressed
-
-
-@button
-def export_cancel(request, export):
+@login_required
+@require_POST
+def export_cancel(request, pk):
+    """Cancel the export, unless it has ended."""
+    export = get_object_or_404(request.user.exports, pk=pk)
     export.cancel()
     return redirect(export)
 
 
-@button
-def export_retry(request, export):
-    """The same books once more, as an export of its own."""
-    return ask_for(request, export.filters)
+@login_required
+@require_POST
+def export_retry(request, pk):
+    """Start a new export with the same filters."""
+    return start(request, get_object_or_404(request.user.exports, pk=pk).filters)
 
 
-@button
-def export_mail(request, export):
-    with transaction.atomic():
-        if export.mail_again():
-            run_export.enqueue(str(export.pk))  # it finds the export ended, and sends its mail
-    return redirect(export)
-
-
-@button
-def export_delete(request, export):
-    if Export.objects.busy().filter(pk=export.pk).exists():  # its process has yet to learn that it is not wanted
-        reason = "This export is at work, or was a moment ago. Cancel it, and delete it in a minute."
-        return refusal(request, limits.Refused(409, reason, 60))
+@login_required
+@require_POST
+def export_delete(request, pk):
+    """Delete an export that has ended, and its file."""
+    export = get_object_or_404(request.user.exports.exclude(ACTIVE), pk=pk)
+    name, storage = export.file.name, export.file.storage
     export.delete()
+    if name:
+        storage.delete(name)
     return redirect("export-list")
+
+
+@never_cache
+@require_safe
+def health(request):
+    """Tell a monitor how many exports are overdue, and for how many seconds the oldest one has been waiting.
+
+    If the number of overdue exports doesn't go down, reap_exports isn't running. If the wait grows, there are too few
+    workers.
+    """
+    try:
+        overdue = Export.objects.filter(ACTIVE, OVERDUE).count()
+        oldest = Export.objects.filter(state=State.WAITING).aggregate(Min("created_at"))["created_at__min"]
+    except DatabaseError:
+        return JsonResponse({"database": "unavailable"}, status=503)
+    wait = int((timezone.now() - oldest).total_seconds()) if oldest else 0
+    return JsonResponse({"database": "ok", "overdue_exports": overdue, "longest_wait": wait})

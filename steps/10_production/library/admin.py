@@ -1,4 +1,4 @@
-"""Where a librarian keeps the books."""
+"""The admin pages for librarians."""
 
 from django import forms
 from django.contrib import admin
@@ -13,7 +13,7 @@ class AuthorAdmin(admin.ModelAdmin):
 
 
 class BookForm(forms.ModelForm):
-    """Takes an ISBN as it is printed on the book, with hyphens or in its old ten digits."""
+    """Accepts an ISBN as printed on the book, with hyphens or with only ten digits."""
 
     isbn = forms.CharField(label="ISBN", help_text="As printed on the book.")
 
@@ -29,5 +29,5 @@ class BookAdmin(admin.ModelAdmin):
     list_filter = ["genre", "language", "published_on"]
     search_fields = ["title", "author__name", "isbn"]
     autocomplete_fields = ["author"]
-    # "37 results" instead of "37 results (1000000 total)": one count less on every page.
+    # Show "37 results" instead of "37 results (1000000 total)", which saves a count on each page.
     show_full_result_count = False

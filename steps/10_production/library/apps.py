@@ -1,4 +1,4 @@
-"""The library: books, their authors, and how a visitor finds them."""
+"""The library: books and their authors."""
 
 from django.apps import AppConfig
 

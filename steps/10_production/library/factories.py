@@ -1,4 +1,4 @@
-"""Books out of nothing, for the tests and for `seed_books`."""
+"""Made-up books for the tests and for `seed_books`."""
 
 from datetime import date
 from decimal import Decimal
@@ -8,25 +8,35 @@ from stdnum import ean
 
 from library.models import Author, Book, Genre, Language
 
-# Title and author of the books that break a naive CSV. Every seeded library has them,
-# and has them at no price: 0.00 must not read as empty.
+# Titles and authors that break a naive CSV export. Each seeded library has these books. Their price is 0.00,
+# which must not become an empty value.
 AWKWARD = [
     ('The "Quoted" Garden', 'Flann "Myles" O\'Brien'),
     ("Eats, Shoots, Leaves", "Truss, Lynne"),
     ("One; Two; Three", "Semi; Colon"),
     ("A Line\nand Another", "Two\r\nLines"),
     ("Tabs\tIn\tBetween", "\tLeading Tab"),
+    ("A Lone\rReturn", "Return\rInside"),
+    ("No Author", ""),
+    ("1984", "007"),
+    ("November 9", "3/4"),
+    (R"\.", R"\N"),
     ('=HYPERLINK("https://example.com";"Click")', "=1+1"),
     ("+44 Short Stories", "+Plus"),
     ("-1 and Other Numbers", "-Minus"),
     ("@home in the World", "@handle"),
+    ("Semicolon;=1+2;and more", "x;=1+1;y"),
+    ("Tab\t=1+3\tand more", "x\t@SUM(1)"),
+    ("Line\n+1+4\nand more", "x\r\n-1+5"),
+    ("Return\r=1+6", "x;+1;-2;@3"),
+    ("1=1 and a-b", "Jean-Paul @home"),
     ("\tIndented", "\rReturned"),
     ("Η Οδύσσεια", "Νίκος Καζαντζάκης"),
     ("أولاد حارتنا", "نجيب محفوظ"),
     ("红楼梦", "曹雪芹"),
     ("📚 Books 👩‍🚀 in Space", "Zoë Ångström"),
     ("Long " * 39 + "Title", "Hubert " * 20 + "Wolfe"),
-    ("  Spaces around  ", "O’Curly ‘Quote’"),
+    ("  Spaces around  ", "  O’Curly ‘Quote’ "),
 ]
 
 # fmt: off
@@ -49,13 +59,13 @@ PLACES = [
 
 
 def fake_title(number):
-    """A title for each number from 0 up; 13,824 different ones."""
-    number = number * 7919 % 13_824  # a walk that meets each once, in no visible order
+    """Return a title for a number from 0 up. There are 13,824 different ones."""
+    number = number * 7919 % 13_824  # meets each number once, in no visible order
     return f"{ADJECTIVES[number % 24]} {NOUNS[number // 24 % 24]} of {PLACES[number // 576]}"
 
 
 def fake_isbn(number):
-    """An ISBN for each number from 0 to 99,999,999, in a range (979-9) that no publisher has."""
+    """Return the ISBN for a number from 0 to 99,999,999, in a range (979-9) that no publisher has."""
     digits = f"9799{number:08}"
     return digits + ean.calc_check_digit(digits)
 
@@ -82,7 +92,7 @@ class BookFactory(factory.django.DjangoModelFactory):
 
 
 def awkward_books():
-    """The awkward books and their authors, not yet saved."""
+    """Return the awkward books with their authors, unsaved."""
     return [
         BookFactory.build(title=title, author=AuthorFactory.build(name=name), price=Decimal("0.00"))
         for title, name in AWKWARD

@@ -1,4 +1,4 @@
-"""What a visitor may ask for. Every way to get books validates its filters here."""
+"""The filters of the book list. Everything that selects books validates its filters here."""
 
 import django_filters
 from django import forms
@@ -13,11 +13,18 @@ ISO_DATE = {
 }
 
 
+# Names that a query string may have although they aren't filters.
+OTHER_NAMES = {"after", "before", "raw", "bom"}
+
+
 class BookFilterForm(forms.Form):
     def clean(self):
+        # Without this check a misspelt filter would be ignored, and the user would get all books.
+        if unknown := sorted(set(self.data) - set(self.fields) - OTHER_NAMES):
+            raise forms.ValidationError(f"There is no filter named {', '.join(unknown)}.")
         first, last = self.cleaned_data.get("published_from"), self.cleaned_data.get("published_to")
         if first and last and first > last:
-            self.add_error("published_to", "Must not be before the first date.")
+            self.add_error("published_to", "Enter a date that isn't before the first one.")
 
 
 class BookFilter(django_filters.FilterSet):
@@ -36,16 +43,20 @@ class BookFilter(django_filters.FilterSet):
         return books.filter(Q(title__icontains=value) | Q(author__name__icontains=value))
 
 
-SWITCH = {
-    "choices": [("0", "No"), ("1", "Yes")],
-    "coerce": lambda value: value == "1",
-    "empty_value": False,
-    "required": False,
-}
+def filtered_books(filters):
+    """Return the books that match the filters, a dict of names and values.
+
+    Raise ValidationError, with the errors of each filter, if a value is invalid.
+    """
+    book_filter = BookFilter(filters, Book.objects.all())
+    if not book_filter.is_valid():
+        raise forms.ValidationError(book_filter.errors.as_data())
+    return book_filter.qs
 
 
 class CsvOptions(forms.Form):
-    """How a download is written: ?raw=1 leaves formulas as they are, ?bom=1 is for Excel."""
+    """The options of a download: ?raw=1 doesn't escape formulas, ?bom=1 is for Excel."""
 
-    raw = forms.TypedChoiceField(**SWITCH)
-    bom = forms.TypedChoiceField(**SWITCH)
+    # HiddenInput reads "0" and "false" as False. A checkbox would read both as True.
+    raw = forms.BooleanField(required=False, widget=forms.HiddenInput)
+    bom = forms.BooleanField(required=False, widget=forms.HiddenInput)

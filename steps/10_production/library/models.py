@@ -1,5 +1,8 @@
 """The library's tables: authors and their books."""
 
+from datetime import date
+from decimal import Decimal
+
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -10,16 +13,18 @@ from stdnum.exceptions import ValidationError as InvalidNumber
 
 
 def validate_isbn(value):
-    """Accept the 13 digits of an ISBN whose check digit is right, as they are stored."""
+    """Raise ValidationError unless the value is an ISBN of 13 digits with the right check digit."""
     try:
         valid = isbn.validate(value, convert=True) == value
     except InvalidNumber:
         valid = False
     if not valid:
-        raise ValidationError("%(value)s is no ISBN of 13 digits: one of them is wrong.", params={"value": value})
+        raise ValidationError("%(value)s is not a valid ISBN of 13 digits.", params={"value": value})
 
 
-ISBNS = (9780000000000, 9799999999999)  # as numbers: all begin with 978 or 979
+ISBNS = (9780000000000, 9799999999999)  # as numbers, because all ISBNs begin with 978 or 979
+DATES = (date.min, date.max)  # PostgreSQL has dates outside of this range, which Python can't read
+PRICES = (Decimal(0), Decimal("999999.99"))  # PostgreSQL also has NaN, which isn't in this range
 
 
 class Author(models.Model):
@@ -62,7 +67,7 @@ class Book(models.Model):
     price = models.DecimalField(max_digits=8, decimal_places=2, validators=[MinValueValidator(0)])
 
     class Meta:
-        # The order in which the library got them. Every list and every file keeps it.
+        # The order in which the books were added. Each list and each file has this order.
         ordering = ["pk"]
         indexes = [
             models.Index("genre", name="book_genre"),
@@ -76,7 +81,8 @@ class Book(models.Model):
             models.CheckConstraint(condition=models.Q(genre__in=Genre.values), name="book_genre_is_known"),
             models.CheckConstraint(condition=models.Q(language__in=Language.values), name="book_language_is_known"),
             models.CheckConstraint(condition=models.Q(pages__range=(1, 99_999)), name="book_pages_are_plausible"),
-            models.CheckConstraint(condition=models.Q(price__gte=0), name="book_price_is_not_negative"),
+            models.CheckConstraint(condition=models.Q(price__range=PRICES), name="book_price_is_plausible"),
+            models.CheckConstraint(condition=models.Q(published_on__range=DATES), name="book_date_is_plausible"),
         ]
 
     def __str__(self):

@@ -1,4 +1,4 @@
-"""Pages that cost the same at the end of a million rows as at the start."""
+"""Keyset pagination. The last page of a million rows is as fast as the first."""
 
 from django import forms
 from django.http import Http404
@@ -13,12 +13,12 @@ class CursorForm(forms.Form):
 
 
 class Page:
-    """The 25 rows after, or before, a primary key of a queryset that is ordered by it.
+    """The 25 rows after (or before) a primary key, of a queryset that is ordered by primary key.
 
-    OFFSET 999975 makes the database walk past 999,975 rows. `pk > 999975` starts there.
+    OFFSET 999975 makes the database read and skip 999,975 rows. `pk > 999975` starts at that row.
     """
 
-    beyond = 2**63 - 1  # ?before= this is the last page: no primary key is larger
+    beyond = 2**63 - 1  # ?before= with this number is the last page, because no primary key is larger
 
     def __init__(self, queryset, after=None, before=None):
         if before is None:
@@ -32,14 +32,14 @@ class Page:
 
     @classmethod
     def from_request(cls, request, queryset):
-        """The page that ?after= or ?before= asks for; Http404 if that is no number of a book."""
+        """Return the page that ?after= or ?before= asks for. Raise Http404 if the value isn't a number."""
         form = CursorForm(request.GET)
         if not form.is_valid():
-            raise Http404("after and before take the number of a book")
+            raise Http404("after and before must be numbers")
         return cls(queryset, **form.cleaned_data)
 
 
 def capped_count(queryset):
-    """How many rows there are: "1,234", or "10,000+" without counting any further."""
+    """Return the number of rows as text. Counting stops after 10,000 rows: "1,234" or "10,000+"."""
     count = queryset.order_by()[: COUNT_LIMIT + 1].count()
     return f"{count:,}" if count <= COUNT_LIMIT else f"{COUNT_LIMIT:,}+"

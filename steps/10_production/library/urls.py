@@ -1,4 +1,4 @@
-"""The library's addresses, below /books/."""
+"""The library's URLs, below /books/."""
 
 from django.urls import path
 

@@ -1,8 +1,8 @@
-"""What a visitor of the library sees."""
+"""The pages of the library."""
 
 from django.http import StreamingHttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET, require_safe
+from django.views.decorators.http import require_safe
 
 from library.book_csv import csv_chunks, csv_name
 from library.filters import BookFilter, CsvOptions
@@ -12,7 +12,7 @@ from library.pagination import Page, capped_count
 
 @require_safe
 def book_list(request):
-    """A page of the books that match the filters; a bad filter is a 400 that names it."""
+    """Show a page of the books that match the filters. An invalid filter gets a 400 that names it."""
     book_filter = BookFilter(request.GET, Book.objects.select_related("author"))
     if not book_filter.is_valid():
         return render(request, "library/book_list.html", {"form": book_filter.form}, status=400)
@@ -24,15 +24,15 @@ def book_list(request):
     return render(request, "library/book_list.html", context)
 
 
-@require_GET
+@require_safe
 def book_download(request):
-    """The books that match the filters as a CSV file, sent while it is read from the table."""
-    book_filter = BookFilter(request.GET, Book.objects.all())
-    options = CsvOptions(request.GET)
+    """Stream the books that match the filters as a CSV file."""
+    book_filter, options = BookFilter(request.GET, Book.objects.all()), CsvOptions(request.GET)
     if not (book_filter.is_valid() and options.is_valid()):
-        context = {"form": book_filter.form, "options": options}
-        return render(request, "library/book_list.html", context, status=400)
+        return render(request, "library/book_list.html", {"form": book_filter.form}, status=400)
     chunks = csv_chunks(book_filter.qs, **options.cleaned_data)
+    if request.method == "HEAD":
+        chunks = []  # the headers only: nothing is read
     response = StreamingHttpResponse(chunks, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{csv_name()}"'
     return response

@@ -1,4 +1,4 @@
-"""Real brokers and a storage for the tests, on free ports, each ended by the process we started."""
+"""Real brokers for the tests, on free ports, each ended by the process that we started."""
 
 import json
 import os
@@ -6,44 +6,39 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
 
 from tests.servers import answers, free_port, process, program, wait_for
 
-VHOSTS = 30  # rooms of their own in one RabbitMQ, which needs some seconds to start
+VIRTUAL_HOSTS = 20  # one for each test of one RabbitMQ, which needs some seconds to start
 
 
 @contextmanager
-def redis(port=None):
-    """A new Redis; gives its URL."""
-    port = port or free_port()
+def redis():
+    """Run a new Redis, and yield its URL."""
+    port = free_port()
     command = [program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    with tempfile.TemporaryDirectory() as folder, process([*command, "--dir", folder], stdout=subprocess.DEVNULL):
+    with tempfile.TemporaryDirectory() as folder, process([*command, "--dir", folder], stdout=subprocess.DEVNULL) as it:
         wait_for(lambda: answers(port), "Redis")
-        yield f"redis://127.0.0.1:{port}/0"
+        yield f"redis://127.0.0.1:{port}/0", it
 
 
 @contextmanager
-def rabbitmq(port=None, kept=None):
-    """A new RabbitMQ; gives the URLs of its empty virtual hosts, one after the other.
-
-    `kept` is a folder in which it finds again what it had there before, on the same port.
-    """
+def rabbitmq():
+    """Run a new RabbitMQ, and yield an iterator over the URLs of its empty virtual hosts."""
     server = program("rabbitmq-server", "/usr/lib/rabbitmq/bin", first=True)
-    port, names = port or free_port(), free_port()
-    with nullcontext(kept) if kept else tempfile.TemporaryDirectory() as made:
+    port, names = free_port(), free_port()
+    hosts = [uuid.uuid4().hex for _ in range(VIRTUAL_HOSTS)]
+    with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        if not (folder / "vhosts").exists():
-            (folder / "vhosts").write_text("\n".join(uuid.uuid4().hex for _ in range(VHOSTS)))
-        vhosts = (folder / "vhosts").read_text().split()
         rights = {"user": "guest", "configure": ".*", "write": ".*", "read": ".*"}
         definitions = {
-            "vhosts": [{"name": name} for name in vhosts],
+            "vhosts": [{"name": name} for name in hosts],
             "users": [{"name": "guest", "password": "guest", "tags": ""}],
-            "permissions": [{"vhost": name, **rights} for name in vhosts],
+            "permissions": [{"vhost": name, **rights} for name in hosts],
         }
         (folder / "definitions.json").write_text(json.dumps(definitions))
         settings = {"listeners.tcp.1": f"127.0.0.1:{port}", "load_definitions": folder / "definitions.json"}
@@ -63,20 +58,20 @@ def rabbitmq(port=None, kept=None):
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
             "RABBITMQ_PID_FILE": str(folder / "pid"),
         }
-        # Erlang's directory of names, ours: else a first RabbitMQ starts one that nobody ends.
+        # Erlang's name server. Otherwise the first RabbitMQ starts one that nothing ends.
         with (
             process([program("epmd"), "-port", str(names), "-address", "127.0.0.1"]),
             log.open("wb") as output,
             process([server], env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output),
         ):
             wait_for(lambda: "Server startup complete" in log.read_text(), "RabbitMQ", seconds=120)
-            yield iter([f"amqp://guest:guest@127.0.0.1:{port}/{name}" for name in vhosts])
+            yield iter([f"amqp://guest:guest@127.0.0.1:{port}/{name}" for name in hosts])
 
 
 @contextmanager
-def s3(bucket, port=None):
-    """A server of the S3 protocol (moto's) with a bucket; gives the variables that lead to both."""
-    port = port or free_port()
+def s3(bucket):
+    """Run a server of the S3 protocol (moto) with a bucket. Yield the variables for it, and a client."""
+    port = free_port()
     server = f"http://127.0.0.1:{port}"
     keys = {"AWS_ACCESS_KEY_ID": "library", "AWS_SECRET_ACCESS_KEY": "library", "AWS_DEFAULT_REGION": "us-east-1"}
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]

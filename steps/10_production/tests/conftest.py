@@ -1,111 +1,68 @@
-"""What the tests of this step share."""
+"""Fixtures for the tests of this step."""
 
-import math
 import sqlite3
-import uuid
-from contextlib import closing
+from contextlib import ExitStack, closing
 
-import psycopg
 import pytest
+from django.db import connections
 from django.test import override_settings
 
-from tests.databases import copied, kept, seeded
-from tests.exporting import Library, add_readers, copy_of
-from tests.servers import gunicorn, manage, postgresql
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config, items):
-    # Tests with servers run with `pytest --all` only: their behaviour moves to the rebuilt steps 07 to 11.
-    if config.rootpath.parent.name == "steps":
-        for item in items:
-            if any(map(item.get_closest_marker, ("server", "services", "browser"))):
-                item.add_marker("slow")
+from tests.databases import copied, seeded
+from tests.exporting import Library, add_users
 
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_passwords():
-    """Django makes hashing a password slow on purpose: a third of a second, for each user of each test."""
+    """Hash passwords fast. Django's own hasher takes a third of a second for each user of each test."""
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
         yield
 
 
+@pytest.fixture(autouse=True)
+def one_connection(request):
+    """Read books and save the progress within the transaction of the test, if the test has one."""
+    if not (request.node.get_closest_marker("django_db") or "db" in request.fixturenames):
+        yield
+        return
+    request.getfixturevalue("db")
+    connections["progress"] = connections["snapshot"] = connections["default"]
+    yield
+    del connections["progress"], connections["snapshot"]
+
+
 @pytest.fixture(scope="session")
 def database(tmp_path_factory):
-    """A SQLite file with 20,000 seeded books and some readers, for tests that only read them."""
-    return copied(seeded(20_000, then=add_readers), tmp_path_factory.mktemp("database"))
+    """A SQLite file with 20,000 books, for tests that only read."""
+    return copied(seeded(20_000), tmp_path_factory.mktemp("database"))
 
 
 @pytest.fixture(scope="session")
 def large_database():
-    """A SQLite file with so many books that a worker here needs about 3.5 seconds to send them.
-
-    The tests' timeouts are one or two seconds, and gunicorn acts up to a second later. The number of books follows
-    from the step's own speed.
-    """
-    return seeded(books_for(3.5), then=add_readers)
-
-
-def books_for(seconds):
-    """Return how many books a worker of this step sends in that time."""
-    speed = kept("speed", measure_speed, ("library/*.py", "gunicorn.conf.py")) / "books_per_second"
-    return math.ceil(seconds * float(speed.read_text()) / 100_000) * 100_000
-
-
-def measure_speed(folder):
-    """Write down how many books a worker sends in a second of CPU time: in the best of four, the least disturbed."""
-    with gunicorn(seeded(100_000, then=add_readers), folder / "gunicorn.log", "--timeout=0") as site:
-        (worker,) = site.process.children()
-        taken = []
-        for _ in range(4):
-            before = sum(worker.cpu_times()[:2])
-            status, body = site.get("/books/download/")
-            assert status == 200
-            taken.append(sum(worker.cpu_times()[:2]) - before)
-    (folder / "books_per_second").write_text(str(100_000 / min(taken)))
+    """A SQLite file with 400,000 books, for tests that only read. A download takes several seconds."""
+    return seeded(400_000)
 
 
 @pytest.fixture(scope="session")
 def last_isbn(large_database):
-    """What only the end of a complete file has: the ISBN of the last book."""
+    """The ISBN of the last book, which only a complete file contains."""
     with closing(sqlite3.connect(large_database)) as connection:
         return connection.execute("SELECT isbn FROM library_book ORDER BY id DESC").fetchone()[0].encode()
 
 
 @pytest.fixture
-def library(database, tmp_path, django_db_blocker):
-    """A library with 20,000 books, for a test that exports them."""
-    return copy_of(database, tmp_path, unblocked=django_db_blocker.unblock)
+def library(tmp_path):
+    """A library with 500 books and two users."""
+    return Library(copied(seeded(500, then=add_users), tmp_path), tmp_path)
 
 
 @pytest.fixture
-def medium_library(tmp_path, django_db_blocker):
-    """A library whose export takes half a second."""
-    return copy_of(seeded(300_000, then=add_readers), tmp_path, unblocked=django_db_blocker.unblock)
+def large_library(tmp_path):
+    """A library with 400,000 books and two users. An export takes several seconds."""
+    return Library(copied(seeded(400_000, then=add_users), tmp_path), tmp_path)
 
 
 @pytest.fixture
-def large_library(tmp_path, django_db_blocker):
-    """A library whose export takes about two seconds, and its email none: that is always a link."""
-    database = seeded(books_for(2), then=add_readers)
-    return copy_of(database, tmp_path, mail_limit=1, unblocked=django_db_blocker.unblock)
-
-
-@pytest.fixture(scope="session")
-def postgres_books():
-    """A PostgreSQL server with 3,000 books, for others to be copied from: its URL, and the readers' sessions."""
-    with postgresql() as url:
-        for arguments in (["migrate", "-v0"], ["seed_books", 3_000, "-v0"]):
-            done = manage(url, *arguments)
-            assert done.returncode == 0, done.stderr
-        yield url, add_readers(url)
-
-
-@pytest.fixture
-def postgres_library(postgres_books, tmp_path, django_db_blocker):
-    """A library with 3,000 books on PostgreSQL."""
-    url, sessions = postgres_books
-    (server, _, original), name = url.rpartition("/"), f"library_{uuid.uuid4().hex}"
-    with psycopg.connect(f"{server}/template1", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {original}")
-    return Library(f"{server}/{name}", tmp_path, django_db_blocker.unblock, sessions=sessions)
+def exit_stack():
+    """A stack for context managers that end together with the test."""
+    with ExitStack() as stack:
+        yield stack

@@ -9,11 +9,11 @@ from tests.workers import Worker
 
 
 @contextmanager
-def db_worker(library, *options, **variables):
-    """`manage.py db_worker`, ready to work. At the end of the block it is gone, also when it is busy."""
+def db_worker(library, *options):
+    """Run `manage.py db_worker`. At the end, kill it, even if it is busy."""
     log = library.folder / f"db_worker-{uuid.uuid4()}.log"
     command = [sys.executable, STEP / "manage.py", "db_worker", "--backend=database", "--interval=0.1"]
-    env = {**environment(library.database), **library.variables, **variables}
+    env = {**environment(library.database), **library.variables}
     with (
         log.open("wb") as output,
         process([*command, "--no-startup-delay", *options], env=env, stdout=output, stderr=output) as started,
@@ -24,14 +24,11 @@ def db_worker(library, *options, **variables):
             return "Starting worker" in log.read_text()
 
         wait_for(ready, "the worker")
-        worker = Worker(started, log)
+        it = Worker(started, log)
         try:
-            yield worker
+            yield it
+        except BaseException:
+            print(log.read_text())  # pytest shows it when a test fails
+            raise
         finally:
-            worker.kill()
-
-
-def with_database(library, **variables):
-    """The same library, whose exports go through the table of django-tasks-db."""
-    library.more = {"EXPORT_RUNNER": "database", "EXPORT_LEASE": "60", "EXPORT_BACKOFF": "0", **variables}
-    return library
+            it.kill()

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -122,18 +122,14 @@ def gunicorn(database, log, *options, settings="config.settings", variables=(), 
     """This step under gunicorn, with its own gunicorn.conf.py and one worker, plus `options`."""
     command = [sys.executable, "-m", "gunicorn", "--bind=127.0.0.1:0", "--workers=1", "--access-logfile=-", *options]
     env = {**environment(database), "DJANGO_SETTINGS_MODULE": settings, **dict(variables)}
-    with (
-        log.open("wb") as output,
-        process(command, cwd=folder, env=env, stdin=subprocess.PIPE, stdout=output, stderr=output) as started,
-        started.stdin,
-    ):
+    with log.open("wb") as output, process(command, cwd=folder, env=env, stdout=output, stderr=output) as started:
         ready = re.compile(r"Listening at: http://127.0.0.1:(\d+).*Booting worker", re.DOTALL)
         port = wait_for(lambda: ready.search(log.read_text()), "gunicorn").group(1)
         yield Site(int(port), log, started)
 
 
 def program(name, *folders, first=False):
-    """The path of an installed program, `first` or last in `folders`; a test that needs a missing one says so."""
+    """Return the path of a program. Look into `folders` last, or first. Skip the test if it isn't installed."""
     places = [os.environ["PATH"], "/usr/sbin"]
     places = [*map(str, folders), *places] if first else [*places, *map(str, folders)]
     path = shutil.which(name, path=os.pathsep.join(places))
@@ -181,21 +177,17 @@ def nginx(upstream, folder, server):
 
 
 @contextmanager
-def postgresql(port=None, kept=None):
-    """A new PostgreSQL server; gives the URL of its database. As root it runs as the user postgres.
-
-    `kept` is a folder in which it finds again what it had there before, on the same port.
-    """
+def postgresql():
+    """A new PostgreSQL server; gives the URL of its database. As root it runs as the user postgres."""
     initdb, server = (program(name, *Path("/usr/lib/postgresql").glob("*/bin")) for name in ("initdb", "postgres"))
     user = {"user": "postgres"} if os.name == "posix" and os.geteuid() == 0 else {}
-    port = port or free_port()
-    with nullcontext(kept) if kept else tempfile.TemporaryDirectory() as data, tempfile.TemporaryFile() as log:
+    port = free_port()
+    with tempfile.TemporaryDirectory() as data, tempfile.TemporaryFile() as log:
         if user:
             shutil.chown(data, **user)
         create = [initdb, "--pgdata", data, "--auth=trust", "--username=library", "--encoding=UTF8", "--no-sync"]
-        if not any(Path(data).iterdir()):
-            created = subprocess.run(create, capture_output=True, text=True, cwd=data, **user)
-            assert created.returncode == 0, created.stderr
+        created = subprocess.run(create, capture_output=True, text=True, cwd=data, **user)
+        assert created.returncode == 0, created.stderr
         settings = ["listen_addresses=127.0.0.1", f"port={port}", "unix_socket_directories=", "fsync=off"]
         command = [server, "-D", data, *(word for setting in settings for word in ("-c", setting))]
         url = f"postgres://library@127.0.0.1:{port}/postgres"
@@ -210,7 +202,7 @@ def accepts_logins(url):
 
 
 @contextmanager
-def smtp(size_limit=None, port=None):
+def smtp(size_limit=None):
     """A mail server; gives its URL for EMAIL_URL and the list of mails that have arrived."""
     mails = []
 
@@ -219,7 +211,7 @@ def smtp(size_limit=None, port=None):
             mails.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
             return "250 OK"
 
-    port = port or free_port()
+    port = free_port()
     options = {"data_size_limit": size_limit, "ready_timeout": 60}
     controller = Controller(Inbox(), hostname="127.0.0.1", port=port, **options)
     controller.start()

@@ -1,4 +1,4 @@
-"""Settings with PostgreSQL's own default: each query of a transaction sees what was committed before it."""
+"""This step's settings with PostgreSQL's default: each query of a transaction sees what was committed before it."""
 
 from config.settings import *  # noqa: F403
 

@@ -1,4 +1,4 @@
-"""The trap of the other kind of server: under ASGI, a plain generator does not stream."""
+"""Under ASGI a synchronous generator doesn't stream."""
 
 import sys
 
@@ -10,7 +10,7 @@ from tests.streams import first_and_last_byte
 pytestmark = [pytest.mark.server, pytest.mark.covers("library/book_csv.py", "library/views.py", "gunicorn.conf.py")]
 
 
-def test_trap_under_asgi_the_first_byte_comes_with_the_last(large_database, tmp_path):
+def test_trap_under_asgi_the_first_byte_arrives_with_the_last(large_database, tmp_path):
     port, log = free_port(), tmp_path / "uvicorn.log"
     command = [sys.executable, "-m", "uvicorn", "--factory", "django.core.asgi:get_asgi_application", f"--port={port}"]
     with (

@@ -1,4 +1,4 @@
-"""The list of the books: pages, filters, and what it costs the database."""
+"""The book list: pages, filters, and the number of queries."""
 
 from datetime import date
 
@@ -119,12 +119,21 @@ def test_filters(client, filters, expected):
         ({"q": "a" * 201}, "q"),
     ],
 )
-def test_a_bad_filter_is_a_400_that_names_it(client, filters, field):
+def test_an_invalid_filter_gets_a_400_that_names_it(client, filters, field):
     assert client.get("/books/", {"genre": "novel"}).status_code == 200
     response = client.get("/books/", filters)
     assert response.status_code == 400
     assert f"({field})" in response.content.decode()
     assert list(BookFilter(filters, Book.objects.all()).errors) == [field]
+
+
+@pytest.mark.parametrize("name", ["gerne", "Genre", "genre[]", "published-from"])
+def test_an_unknown_filter_gets_a_400_that_names_it(client, name):
+    BookFactory()
+    assert client.get("/books/", {"after": "0"}).status_code == 200
+    response = client.get("/books/", {name: "novel"})
+    assert response.status_code == 400
+    assert f"There is no filter named {name}." in response.content.decode()
 
 
 @pytest.mark.parametrize("cursor", ["after", "before"])

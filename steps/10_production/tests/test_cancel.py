@@ -1,76 +1,86 @@
-"""An export that its owner does not want any more."""
-
-from contextlib import nullcontext, suppress
+"""The buttons on the page of an export: cancel, try again, delete."""
 
 import pytest
+from django.contrib.auth.models import User
+from django.core import mail
+from django.core.files.base import ContentFile
 
-from tests.db_workers import db_worker, with_database
-from tests.exporting import Library
+from exports import job
+from exports.models import Export
+from tests.exporting import ADDRESS, logged_in, post, request_export
 from tests.servers import smtp, wait_for
-from tests.workers import with_celery, worker
-
-pytestmark = pytest.mark.server
+from tests.test_recovery import start_worker
 
 
-def with_spawn(library: Library):
-    return library
+@pytest.fixture
+def export(db, settings, tmp_path):
+    settings.MEDIA_ROOT, settings.EXPORT_TMP_DIR = tmp_path, tmp_path / "tmp"
+    return Export.objects.create(owner=User.objects.create_user("reader", ADDRESS), filters={"genre": "novel"})
 
 
-RUNNERS = {
-    "spawn": (with_spawn, lambda library: nullcontext()),
-    "database": (with_database, db_worker),
-    "celery": (with_celery, worker),
-}
+@pytest.fixture
+def reader(client, export):
+    client.force_login(export.owner)
+    return client
 
 
-@pytest.mark.parametrize("runner", RUNNERS)
-def test_a_running_export_that_is_cancelled_stops_and_leaves_no_file_and_no_mail(large_library, runner):
-    having, working = RUNNERS[runner]
-    with smtp() as (large_library.mail_server, mails), having(large_library).site() as site:
-        with working(large_library), large_library.reader(site) as reader:
-            export_id = reader.export()
-            wait_for(lambda: large_library.row(export_id)["rows_done"], "the first books")
-            held = large_library.processes()  # none, if a worker makes the file
-            for process in held:
-                process.suspend()
-            assert reader.post(f"/exports/{export_id}/cancel/").headers["Location"] == f"/exports/{export_id}/"
-            assert reader.state(export_id) == "cancelled"
-            sizes = [written(large_library)]
-            for process in held:
-                process.resume()
-            wait_for(lambda: sizes.append(written(large_library)) or not sizes[-1], "its process to notice")
-            row = large_library.row(export_id)
-            assert 0 < row["rows_done"] < row["rows_total"]
-            if held:  # it has written less than half of what was left, at 80 bytes a book or more
-                assert max(sizes) < (sizes[0] + 80 * row["rows_total"]) / 2
-            assert large_library.files() == []
-            wait_for(lambda: not large_library.processes(), "its process to end")
-            # A worker goes on with the next one, and the same books may be asked for at once.
-            assert reader.wait_for_end(reader.export(genre="novel", published_from="2024-01-01")) == "done"
-            again = reader.export()
-            assert again != export_id
-            reader.post(f"/exports/{again}/cancel/")
-            wait_for(lambda: mails, "the mail about the one that is done")
-    assert len(mails) == 1
+def press(reader, export, button):
+    page = reader.get(export.get_absolute_url()).content.decode()
+    assert f'data-test="{button}"' in page
+    return reader.post(f"{export.get_absolute_url()}{button}/")
 
 
-def written(library):
-    """The size in bytes of what is written of unfinished exports."""
-    total = 0
-    for path in library.unfinished_exports():
-        with suppress(FileNotFoundError):  # removed just now
-            total += path.stat().st_size
-    return total
+def test_an_export_that_waits_is_never_started(reader, export):
+    assert press(reader, export, "cancel")["Location"] == export.get_absolute_url()
+    job.run(str(export.pk))
+    assert Export.objects.get().state == "cancelled"
+    assert mail.outbox == []
 
 
-def test_one_that_waits_is_never_begun_and_one_that_has_ended_stays_as_it_is(library):
-    with with_celery(library).site() as site, library.reader(site) as reader:
-        cancelled, wanted = reader.export(), reader.export(genre="novel")
-        reader.post(f"/exports/{cancelled}/cancel/")
-        with worker(library):
-            assert reader.wait_for_end(wanted) == "done"
-        row = library.row(cancelled)
-        assert (row["state"], row["attempt"], row["mail_claimed_at"]) == ("cancelled", 0, None)
-        reader.post(f"/exports/{wanted}/cancel/")
-        assert reader.state(wanted) == "done"
-        assert reader.download(wanted)
+@pytest.mark.server
+@pytest.mark.parametrize("backend", ["database", "subprocess", "celery"])
+def test_a_running_export_stops_at_its_next_report(large_library, backend, exit_stack):
+    large_library.variables["EXPORT_RUNNER"] = backend
+    with smtp() as (url, emails):
+        large_library.variables["EMAIL_URL"] = url
+        with large_library.site() as site, logged_in(site) as client:
+            start_worker(large_library, backend, exit_stack)
+            export_id = request_export(client)
+            wait_for(lambda: large_library.export(export_id)["rows_done"], "the first books")
+            post(client, f"/exports/{export_id}/cancel/")
+            row = large_library.export(export_id)
+            assert row["state"] == "cancelled" and row["rows_done"] < row["rows_total"]
+            other = request_export(client, "?genre=novel&q=island")  # a worker goes on with the next export
+            large_library.wait_for_state(other, "done")
+            wait_for(lambda: emails, "the email about the other export")
+            wait_for(lambda: not large_library.processes(), "the process to end")
+            assert large_library.export(export_id) == row
+            left = [path.name for path in large_library.files() if path.suffix == ".csv"]
+            assert left == [f"{other}-1.csv"]
+    assert len(emails) == 1
+
+
+def test_an_export_that_has_ended_stays_as_it_is(reader, export):
+    export.finish(export.claim(), ContentFile(b"abc"), rows=1)
+    reader.post(f"{export.get_absolute_url()}cancel/")
+    assert Export.objects.get().state == "done"
+
+
+def test_try_again_is_a_new_export_with_the_same_filters(reader, export):
+    export.fail(export.claim(), "No.")
+    answer = press(reader, export, "retry")
+    assert answer["Location"] != export.get_absolute_url()
+    new = Export.objects.get(pk=answer["Location"].split("/")[2])
+    assert (new.filters, new.token) == ({"genre": "novel"}, 0)
+
+
+def test_delete_removes_the_file_too(reader, export, tmp_path):
+    export.finish(export.claim(), ContentFile(b"abc"), rows=1)
+    press(reader, export, "delete")
+    assert not Export.objects.exists()
+    assert list(tmp_path.rglob("*.csv")) == []
+
+
+def test_an_active_export_cannot_be_deleted(reader, export):
+    assert reader.post(f"{export.get_absolute_url()}delete/").status_code == 404
+    assert Export.objects.exists()

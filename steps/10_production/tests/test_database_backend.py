@@ -1,124 +1,84 @@
-"""An export that waits in a table of the database, for a worker that is a management command."""
+"""The database backend: a task is a row, which a worker finds. With a real worker."""
 
 import signal
 
 import pytest
 
-from tests.db_workers import db_worker, with_database
-from tests.exporting import Library, add_readers
-from tests.servers import manage, postgresql, smtp, wait_for
+from tests.db_workers import db_worker
+from tests.exporting import NEW, logged_in, post, request_export
+from tests.servers import smtp, wait_for
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.covers("exports", "config/settings.py", "tests/exporting.py")]
+
+
+@pytest.fixture
+def library(library):
+    library.variables["EXPORT_RUNNER"] = "database"
+    return library
+
+
+@pytest.fixture
+def large_library(large_library):
+    large_library.variables["EXPORT_RUNNER"] = "database"
+    return large_library
 
 
 def tasks(library):
-    """The states of the tasks in the order of their requests."""
-    sql = "SELECT status FROM django_tasks_database_dbtaskresult ORDER BY enqueued_at"
-    return [status for (status,) in library.change(sql)]
+    """Return the status of each task, in the order in which they were enqueued."""
+    return [
+        row["status"]
+        for row in library.sql("SELECT status FROM django_tasks_database_dbtaskresult ORDER BY enqueued_at")
+    ]
 
 
-def test_an_export_waits_in_the_database_for_a_worker_that_makes_and_mails_it(library, tmp_path):
-    with smtp() as (library.mail_server, mails), with_database(library).site() as site, library.reader(site) as reader:
-        export_id = reader.export(genre="novel")
-        assert (reader.state(export_id), tasks(library)) == ("waiting", ["READY"])
-        with db_worker(library):
-            assert reader.wait_for_end(export_id) == "done"
-            wait_for(lambda: tasks(library) == ["SUCCESSFUL"], "the end of the task")
-        library.manage("export_books", "-v0", "--genre=novel", "-o", tmp_path / "expected.csv")
-        assert reader.download(export_id) == (tmp_path / "expected.csv").read_bytes()
-    assert len(mails) == 1
-    assert library.processes() == []  # nothing was spawned
+def test_a_task_waits_in_the_database_until_a_worker_runs_it(library):
+    del library.variables["EXPORT_RUNNER"]  # this backend is the default
+    with smtp() as (url, emails):
+        library.variables["EMAIL_URL"] = url
+        with library.site() as site, logged_in(site) as client:
+            export_id = request_export(client, "?genre=novel")
+            assert (library.export(export_id)["state"], tasks(library)) == ("waiting", ["READY"])
+            with db_worker(library):
+                (email,) = wait_for(lambda: emails, "the email")
+                wait_for(lambda: tasks(library) == ["SUCCESSFUL"], "the end of the task")
+            (attachment,) = email.iter_attachments()
+            expected = client.get("/books/download/?genre=novel").content
+            assert attachment.get_content() == expected == client.get(f"/exports/{export_id}/download/").content
 
 
-def test_it_is_the_default(library):
-    del with_database(library).more["EXPORT_RUNNER"]
-    with library.site(EXPORT_RUNNER="") as site, library.reader(site) as reader:
-        reader.export()
-        assert tasks(library) == ["READY"]
-
-
-def test_the_task_is_committed_with_the_export_or_not_at_all(library):
+def test_the_export_and_its_task_are_saved_together_or_not_at_all(library):
     refuse = "BEFORE INSERT ON django_tasks_database_dbtaskresult BEGIN SELECT RAISE(ABORT, 'no more tasks'); END"
-    with with_database(library).site() as site, library.reader(site) as reader:
-        library.change(f"CREATE TRIGGER refuse {refuse}")
-        assert reader.post("/exports/").status_code == 500
-        assert library.change("SELECT count(*) FROM exports_export") == [(0,)] and tasks(library) == []
-        library.change("DROP TRIGGER refuse")
-        reader.export()
-        assert library.change("SELECT count(*) FROM exports_export") == [(1,)] and tasks(library) == ["READY"]
+    with library.site() as site, logged_in(site) as client:
+        library.sql(f"CREATE TRIGGER refuse {refuse}")
+        assert post(client, NEW).status_code == 500
+        assert library.sql("SELECT * FROM exports_export") == [] == tasks(library)
+        library.sql("DROP TRIGGER refuse")
+        request_export(client)
+        assert len(library.sql("SELECT * FROM exports_export")) == 1 == len(tasks(library))
 
 
-@pytest.mark.parametrize(
-    "where", ["SQLite", pytest.param("PostgreSQL", marks=[pytest.mark.services, pytest.mark.slow])]
-)
-def test_the_site_answers_and_two_workers_make_forty_exports_each_once(where, library, tmp_path, django_db_blocker):
-    """Asked at once, each of other books: forty right files."""
-    if where == "SQLite":
-        forty_exports(with_database(library), library.change)
-        return
-    import psycopg
-
-    with postgresql() as url, psycopg.connect(url, autocommit=True) as connection:
-        for arguments in (["migrate", "-v0"], ["seed_books", "20000", "-v0"]):
-            assert manage(url, *arguments).returncode == 0
-        served = Library(url, tmp_path, django_db_blocker.unblock, sessions=add_readers(url))
-        forty_exports(with_database(served), lambda sql: connection.execute(sql).fetchall())
+def test_two_workers_run_each_export_once(library):
+    with library.site() as site, logged_in(site) as client:
+        for _ in range(10):
+            request_export(client)
+        with db_worker(library, "--max-tasks=5") as one, db_worker(library, "--max-tasks=5") as other:
+            wait_for(lambda: tasks(library) == ["SUCCESSFUL"] * 10, "all tasks")
+    assert [worker.log.read_text().count(" is done: ") for worker in (one, other)] == [5, 5]
 
 
-def forty_exports(library, query):
-    with library.site() as site, db_worker(library) as one, db_worker(library) as other, library.reader(site) as reader:
-        wanted = {reader.export(published_to=f"{year}-12-31"): year for year in range(1985, 2025)}
-        seen = set()
-
-        def all_done():
-            assert site.get("/books/")[0] == 200
-            rows = dict(query("SELECT state, count(*) FROM exports_export GROUP BY state"))
-            seen.update(rows)
-            return rows.get("done") == 40
-
-        wait_for(all_done, "all forty", seconds=120)
-        assert "waiting" in seen
-        # A worker says that an export is done a moment after its row does, and before the task's row.
-        ended = "SELECT count(*) FROM django_tasks_database_dbtaskresult WHERE status = 'SUCCESSFUL'"
-        wait_for(lambda: query(ended) == [(40,)], "the end of all tasks")
-        assert one.said(" is done: ") + other.said(" is done: ") == 40
-        assert one.said(" is done: ") and other.said(" is done: ")
-    assert query("SELECT max(attempt) FROM exports_export") == [(1,)]
-    years = "SELECT substr(cast(published_on AS text), 1, 4), count(*) FROM library_book GROUP BY 1"
-    books = {int(year): number for year, number in query(years)}
-    for export_id, last in wanted.items():
-        file = library.folder / "data" / "exports" / f"{export_id}-1.csv"
-        assert file.read_bytes().count(b",979") == sum(number for year, number in books.items() if year <= last)
-    assert len(library.files()) == 40
-
-
-@pytest.mark.parametrize("times, state, task", [(1, "done", "SUCCESSFUL"), (2, "failed", "FAILED")])
-def test_a_worker_that_is_told_once_finishes_its_export_and_told_twice_fails_it(large_library, times, state, task):
-    with smtp() as (large_library.mail_server, mails), with_database(large_library).site() as site:
-        with large_library.reader(site) as reader, db_worker(large_library) as worker:
-            export_id = reader.export()
-            wait_for(lambda: large_library.row(export_id)["rows_done"], "the first books")
-            for number in range(1, times + 1):
-                worker.process.send_signal(signal.SIGTERM)
-                if number < times:
-                    wait_for(lambda: worker.said("shutting down gracefully"), "the first to be heard")
+def test_sigterm_lets_a_worker_finish_its_export(large_library):
+    with large_library.site() as site, logged_in(site) as client:
+        export_id = request_export(client)
+        with db_worker(large_library) as worker:
+            wait_for(lambda: large_library.export(export_id)["rows_done"], "the first books")
+            worker.process.send_signal(signal.SIGTERM)
             worker.process.wait()
-            assert (reader.state(export_id), tasks(large_library)) == (state, [task])
-            page = reader.get(f"/exports/{export_id}/").text
-            assert ("The export was stopped before its end." in page) == (state == "failed")
-    assert len(mails) == 1
-    assert len(large_library.files()) == (state == "done")
+            assert large_library.export(export_id)["state"] == "done"
 
 
-def test_a_storage_that_refuses_is_tried_again_by_a_later_task(library):
-    data = library.folder / "data"
-    data.mkdir()
-    (data / "exports").write_text("a file where the folder of exports should be")
-    with with_database(library).site() as site, db_worker(library), library.reader(site) as reader:
-        export_id = reader.export(genre="novel")
-        assert reader.wait_for_end(export_id) == "failed"
-        row = library.row(export_id)
-        assert (row["attempt"], row["error"]) == (5, "The file could not be stored: refused.")
-        wait_for(lambda: tasks(library) == ["SUCCESSFUL"] * 5, "the last of five tasks")
-        (data / "exports").unlink()
-        assert reader.wait_for_end(reader.export(genre="novel")) == "done"
+def test_trap_without_tasks_in_the_settings_the_request_waits_for_the_task(library):
+    """Django's default is ImmediateBackend. On SQLite, the job waits for the transaction of its own request."""
+    with library.site(settings="tests.settings_no_tasks") as site, logged_in(site) as client:
+        export_id = request_export(client)
+        assert "database is locked" in site.log.read_text()
+        assert client.get(f"/exports/{export_id}/").status_code == 404  # its transaction was rolled back

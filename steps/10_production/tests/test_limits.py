@@ -1,113 +1,87 @@
-"""What one owner may have at a time, and what the machine takes on."""
+"""One export for the same request, a quota for each user, and a limit for the machine."""
 
-import re
-from concurrent.futures import ThreadPoolExecutor
-
-import psycopg
 import pytest
+from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
+from django.db import IntegrityError
 
-from tests.workers import with_celery
+from exports.models import Export
+from tests.exporting import ADDRESS, NEW
 
-pytestmark = pytest.mark.server
-
-
-@pytest.fixture(params=["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.services)])
-def shared(request):
-    """A library, and a way to ask its database."""
-    if request.param == "SQLite":
-        library = request.getfixturevalue("library")
-        yield library, library.change
-    else:
-        library = request.getfixturevalue("postgres_library")
-        with psycopg.connect(library.database, autocommit=True) as connection:
-            yield library, lambda sql: connection.execute(sql).fetchall()
+pytestmark = pytest.mark.django_db
 
 
-def all_at_once(reader, count, ask):
-    windows = [reader.again() for _ in range(count)]
-    with ThreadPoolExecutor(count) as pool:
-        answers = list(pool.map(ask, windows, range(count)))
-    for window in windows:
-        window.http.close()
-    return answers
+@pytest.fixture
+def user():
+    return User.objects.create_user("reader", ADDRESS)
 
 
-def test_the_same_request_at_one_moment_is_one_export(shared):
-    library, query = shared
-    with_celery(library)  # whose queue nobody serves: the export stays active
-    with library.site("--threads=8") as site, library.reader(site) as reader:
-        for genre in ("novel", "poetry", "crime"):
-            answers = all_at_once(reader, 8, lambda window, _, genre=genre: window.export(genre=genre))
-            assert len(set(answers)) == 1
-        assert query("SELECT count(*) FROM exports_export") == [(3,)]
-        with library.reader(site, "other") as other:  # whose exports are his own
-            assert other.export(genre="novel")
-        assert query("SELECT count(*) FROM exports_export") == [(4,)]
+@pytest.fixture
+def reader(client, user, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    client.force_login(user)
+    return client
 
 
-def test_beyond_so_many_spawned_exports_a_request_is_a_503_that_says_when_to_ask_again(shared):
-    """Their processes die before they begin, so that none ends while the eight ask: no moment is short enough."""
-    library, query = shared
-    library.more = {"EXPORT_MAX_RUNNING": "2"}
-    with library.site("--threads=8", settings="tests.settings_spawn_nothing") as site, library.reader(site) as reader:
-
-        def ask(window, number):
-            return window.post("/exports/", published_to=f"{2000 + number}-12-31")
-
-        answers = all_at_once(reader, 8, ask)
-        refused = [answer for answer in answers if answer.status_code == 503]
-        assert sorted(answer.status_code for answer in answers) == [302] * 2 + [503] * 6
-        assert {answer.headers["Retry-After"] for answer in refused} == {"60"}
-        assert all("Please try again in a minute." in answer.text for answer in refused)
-        assert query("SELECT count(*) FROM exports_export") == [(2,)]
-        query("UPDATE exports_export SET state = 'done' RETURNING id")
-        assert reader.post("/exports/", genre="novel").status_code == 302
+def finish(export):
+    export.finish(export.claim(), ContentFile(b"abc"), rows=1)
 
 
-def test_a_queue_takes_what_a_machine_cannot_do_at_once(library):
-    with with_celery(library, EXPORT_MAX_RUNNING="2").site() as site, library.reader(site) as reader:
-        exports = {reader.export(published_to=f"{2000 + number}-12-31") for number in range(5)}
-        assert len(exports) == 5 and reader.export(published_to="2000-12-31") in exports  # the same request again
+def test_a_double_click_is_one_export(reader):
+    first, second = (reader.post(f"{NEW}?genre=novel")["Location"] for _ in range(2))
+    assert first == second
+    assert reader.post(f"{NEW}?genre=crime")["Location"] != first
+    assert Export.objects.count() == 2
 
 
-@pytest.mark.parametrize("quota", [{"EXPORT_QUOTA": "2"}, {"EXPORT_QUOTA_BYTES": "1000"}], ids=["number", "bytes"])
-def test_who_has_enough_is_told_so_and_may_delete(library, quota):
-    library.more = quota
-    with library.site() as site, library.reader(site) as reader:
-        ids = []
-        for genre in ("novel", "poetry"):
-            answer = reader.post("/exports/", genre=genre)
-            if answer.status_code == 302:
-                ids.append(answer.headers["Location"].split("/")[-2])
-                assert reader.wait_for_end(ids[-1]) == "done"
-        answer = reader.post("/exports/", genre="crime")
-        assert answer.status_code == 429
-        assert re.search(rf"You have {len(ids)} exports of .* in all, and may not have more\.", answer.text)
-        with library.reader(site, "other") as other:  # who has none yet
-            assert other.wait_for_end(other.export(genre="crime")) == "done"
-        for export_id in ids:
-            assert reader.post(f"/exports/{export_id}/delete/").headers["Location"] == "/exports/"
-        assert len(library.files()) == 1
-        assert reader.post("/exports/", genre="crime").status_code == 302
+def test_another_spelling_is_the_same_request(reader):
+    spellings = ["q=island&published_from=2001-01-01", "published_from=2001-1-1&q=+island+&genre=", "raw=0&q=island&"]
+    urls = [reader.post(f"{NEW}?{query}")["Location"] for query in spellings]
+    assert urls[0] == urls[1] != urls[2]
+    assert Export.objects.get(pk=urls[0].split("/")[2]).filters == {"q": "island", "published_from": "2001-01-01"}
 
 
-@pytest.mark.parametrize("buttons", [["cancel"], ["cancel", "delete"]], ids=" and ".join)
-def test_to_cancel_and_ask_again_does_not_make_room_for_more_processes(library, buttons):
-    library.more = {"EXPORT_MAX_RUNNING": "2", "EXPORT_LEASE": "60"}
-    with library.site() as site, library.reader(site) as reader:
-        answers = []
-        for year in range(2000, 2006):
-            answer = reader.post("/exports/", published_to=f"{year}-12-31")
-            answers.append(answer.status_code)
-            if answer.status_code == 302:
-                for button in buttons:
-                    last = reader.post(f"{answer.headers['Location']}{button}/")
-        assert answers.count(503) >= 2
-        if "delete" in buttons:
-            assert last.status_code == 409 and "delete it in a minute" in last.text
+def test_the_database_refuses_a_second_active_export_with_the_same_filters(user):
+    Export.objects.create(owner=user, filters={"q": "a"})
+    with pytest.raises(IntegrityError):
+        Export.objects.create(owner=user, filters={"q": "a"})
 
 
-def test_a_space_more_is_the_same_request(library):
-    with with_celery(library).site() as site, library.reader(site) as reader:
-        assert reader.export(q="island") == reader.export(q=" island  ")
-        assert reader.export(q="isle") != reader.export(q="island")
+def test_when_it_has_ended_the_same_request_is_a_new_export(reader):
+    first = reader.post(NEW)["Location"]
+    finish(Export.objects.get())
+    assert reader.post(NEW)["Location"] != first
+
+
+def test_a_user_who_has_enough_can_delete_one(reader, settings):
+    settings.EXPORT_QUOTA = 2
+    for genre in ("novel", "crime"):
+        reader.post(f"{NEW}?genre={genre}")
+    answer = reader.post(f"{NEW}?genre=poetry")
+    assert (answer.status_code, answer["Retry-After"]) == (429, "3600")
+    assert "You have 2 exports. Delete one of them, and try again." in answer.content.decode()
+    export = Export.objects.first()
+    finish(export)
+    assert reader.post(f"{export.get_absolute_url()}delete/")["Location"] == "/exports/"
+    assert reader.post(f"{NEW}?genre=poetry").status_code == 302
+
+
+def test_failed_and_cancelled_exports_do_not_count(reader, settings):
+    settings.EXPORT_QUOTA = 1
+    reader.post(NEW)
+    reader.post(f"{Export.objects.get().get_absolute_url()}cancel/")
+    assert reader.post(NEW).status_code == 302
+
+
+def test_with_the_subprocess_backend_a_busy_server_says_so(reader, settings):
+    settings.EXPORT_RUNNER, settings.EXPORT_MAX_RUNNING = "subprocess", 2
+    for genre in ("novel", "crime"):
+        assert reader.post(f"{NEW}?genre={genre}").status_code == 302
+    answer = reader.post(f"{NEW}?genre=poetry")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "60")
+    assert "The server is busy. Please try again in a minute." in answer.content.decode()
+
+
+def test_a_queue_needs_no_such_limit(reader, settings):
+    settings.EXPORT_MAX_RUNNING = 1
+    assert [reader.post(f"{NEW}?q={number}").status_code for number in range(3)] == [302] * 3

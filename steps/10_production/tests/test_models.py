@@ -58,6 +58,7 @@ def test_two_books_cannot_share_an_isbn():
         ("pages", 0, "pages"),
         ("pages", 100_000, "pages"),
         ("price", "-0.01", "price"),
+        ("price", "1000000", "price"),
     ],
 )
 def test_bad_values_are_refused_by_the_form_and_by_the_database(field, value, field_error):

@@ -1,96 +1,60 @@
-"""An export shows the books as they were at one moment, whatever others write meanwhile."""
+"""An export has the books of one moment, whatever others write."""
 
 import csv
-import hashlib
-import sqlite3
-import threading
-from contextlib import closing
 
 import psycopg
 import pytest
 
-pytestmark = pytest.mark.server
+from tests.exporting import Library, add_users
+from tests.servers import manage, postgresql
 
-# Somebody writes at the worst moment: when the export has counted the books, and before it reads them.
+pytestmark = [pytest.mark.server, pytest.mark.covers("exports/job.py", "library/book_csv.py", "config/settings.py")]
+
+# Something writes at the worst moment: when the export has counted the books, and before it reads them.
 SQLITE = """
 CREATE TRIGGER meanwhile AFTER UPDATE OF rows_total ON exports_export WHEN OLD.rows_total IS NULL BEGIN
     DELETE FROM library_book WHERE id % 3 = 0;
-    UPDATE library_book SET title = 'changed meanwhile';
+    UPDATE library_book SET title = 'changed';
 END
 """
 POSTGRESQL = """
 CREATE FUNCTION meanwhile() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     DELETE FROM library_book WHERE id % 3 = 0;
-    UPDATE library_book SET title = 'changed meanwhile';
+    UPDATE library_book SET title = 'changed';
     RETURN NULL;
 END $$;
 CREATE TRIGGER meanwhile AFTER UPDATE OF rows_total ON exports_export
     FOR EACH ROW WHEN (OLD.rows_total IS NULL) EXECUTE FUNCTION meanwhile();
 """
+ADD = "from exports.models import Export; from django.contrib.auth.models import User; "
+ADD += "print(Export.objects.create(owner=User.objects.get(username='reader')).pk)"
 
 
-def books_of(library, **variables):
-    """The rows of the file of an export that was made with these variables."""
-    (export_id,) = library.new_exports()
-    done = library.manage("run_export", export_id, variables=variables)
+def books_of(library, export_id):
+    """Run the export, and return the rows of its file."""
+    done = library.manage("run_task", "exports.tasks.run_export", f'[["{export_id}"], {{}}]')
     assert done.returncode == 0, done.stderr
-    (file,) = library.files()
-    with file.open(newline="", encoding="utf-8") as lines:
-        return list(csv.DictReader(lines))
+    with (library.folder / "data" / "files" / "exports" / f"{export_id}-1.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
-def test_what_is_counted_is_what_is_written_on_sqlite(library):
-    library.change(SQLITE)
-    books = books_of(library)
-    assert len(books) == 20_000
-    assert not any(book["title"] == "changed meanwhile" for book in books)
-    assert library.change("SELECT count(*) FROM library_book")[0][0] < 20_000
-
-
-@pytest.mark.services
-def test_what_is_counted_is_what_is_written_on_postgresql(postgres_library):
-    with psycopg.connect(postgres_library.database, autocommit=True) as connection:
-        connection.execute(POSTGRESQL)
-        books = books_of(postgres_library)
-        assert len(books) == 3_000
-        assert not any(book["title"] == "changed meanwhile" for book in books)
-        assert connection.execute("SELECT count(*) FROM library_book").fetchone() == (2_000,)
+def test_the_books_that_are_counted_are_written_on_sqlite(library):
+    library.sql(SQLITE)
+    books = books_of(library, library.add_export())
+    assert len(books) == 500 and not any(book["title"] == "changed" for book in books)
+    assert library.sql("SELECT count(*) AS books FROM library_book")[0]["books"] < 500
 
 
 @pytest.mark.services
-def test_without_the_snapshot_postgresql_writes_other_books_than_it_counted(postgres_library):
-    with psycopg.connect(postgres_library.database, autocommit=True) as connection:
+@pytest.mark.parametrize("settings", ["config.settings", "tests.settings_no_snapshot"])
+def test_the_books_that_are_counted_are_written_on_postgresql(tmp_path, settings):
+    with postgresql() as url, psycopg.connect(url, autocommit=True) as connection:
+        for arguments in (["migrate", "-v0"], ["seed_books", "300", "-v0"]):
+            assert manage(url, *arguments).returncode == 0
+        add_users(url)
+        library = Library(url, tmp_path, {"DJANGO_SETTINGS_MODULE": settings})
+        export_id = library.manage("shell", "-v0", "-c", ADD).stdout.strip()
         connection.execute(POSTGRESQL)
-        books = books_of(postgres_library, DJANGO_SETTINGS_MODULE="tests.settings_no_snapshot")
-        assert len(books) == 2_000
-        assert all(book["title"] == "changed meanwhile" for book in books)
-        assert connection.execute("SELECT rows_total, rows_done FROM exports_export").fetchone() == (2_000, 2_000)
-
-
-def test_others_write_all_the_time_and_are_not_kept_waiting(large_library):
-    """Each writer's transaction moves a page from one book to another: their sum is always the same."""
-    with closing(sqlite3.connect(large_library.database)) as connection:
-        (pages,) = connection.execute("SELECT sum(pages) FROM library_book").fetchone()
-    over, moved = threading.Event(), 0
-
-    def write():
-        nonlocal moved
-        with closing(sqlite3.connect(large_library.database, timeout=1)) as connection:
-            while not over.wait(0.01):  # seconds
-                more, less = (1, 999) if moved % 2 else (999, 1)
-                with connection:
-                    connection.execute("UPDATE library_book SET pages = pages + 1 WHERE id = ?", [more])
-                    connection.execute("UPDATE library_book SET pages = pages - 1 WHERE id = ?", [less])
-                moved += 1
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        books = books_of(large_library)
-    finally:
-        over.set()
-        writer.join()
-    assert moved > 10
-    checksum = hashlib.sha256(large_library.files()[0].read_bytes()).hexdigest()
-    assert large_library.change("SELECT sha256 FROM exports_export") == [(checksum,)]
-    assert sum(int(book["pages"]) for book in books) == pages
+        books = books_of(library, export_id)
+        changed = [book for book in books if book["title"] == "changed"]
+        assert (len(books), len(changed)) == ((300, 0) if settings == "config.settings" else (200, 200))

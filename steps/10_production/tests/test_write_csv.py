@@ -1,4 +1,4 @@
-"""`write_csv`: the bytes of the download, into any file."""
+"""`write_csv` writes the bytes of the download to a file."""
 
 import io
 
@@ -19,7 +19,7 @@ def test_it_writes_what_the_download_sends(client):
     assert file.getvalue().count(b",979") == 30
 
 
-def test_no_books_are_a_header():
+def test_without_books_the_file_is_a_header():
     file = io.BytesIO()
     write_csv(Book.objects.none(), file)
     assert file.getvalue() == b"title,author,isbn,genre,language,published_on,pages,price\r\n"

@@ -18,44 +18,34 @@ class Worker:
     log: Path
 
     def child(self):
-        """The process in which the tasks run."""
+        """Return the child process that runs the tasks."""
         (child,) = self.process.children()
         return child
 
     def kill(self):
-        """With its child, as the end of a container does."""
-        with suppress(psutil.NoSuchProcess):  # it has ended already
+        """Kill the worker and its child at the same moment, as the end of a container does."""
+        with suppress(psutil.NoSuchProcess):  # it has ended
             family = (self.process, *self.process.children(recursive=True))
             for each in family:
-                each.suspend()  # at one moment: none sees the end of another
+                each.suspend()
             for each in family:
                 each.kill()
         self.process.wait()
 
-    def said(self, text):
-        return self.log.read_text().count(text)
+    def received(self):
+        """Return the number of tasks that the worker has received from the broker."""
+        return self.log.read_text().count("] received")
 
 
 @contextmanager
-def worker(library, *options, settings="config.settings", folder=STEP, concurrency=1, **variables):
-    """A worker with one child or more, ready to work. At the end of the block it is gone, also when it is busy."""
+def worker(library, settings="tests.settings_celery", folder=STEP, **options):
+    """Run a worker with one child. `options` are Celery's settings. At the end, kill it, even if it is busy."""
     log = library.folder / f"worker-{uuid.uuid4()}.log"
-    command = [
-        sys.executable,
-        "-m",
-        "celery",
-        "-A",
-        "config",
-        "worker",
-        f"--concurrency={concurrency}",
-        "--loglevel=info",
-    ]
-    command += [f"--hostname={log.stem}@localhost", "--without-mingle", "--without-gossip", *options]
-    env = {**environment(library.database), **library.variables, **variables, "DJANGO_SETTINGS_MODULE": settings}
-    with (
-        log.open("wb") as output,
-        process(command, cwd=folder, env=env, stdout=output, stderr=output) as started,
-    ):
+    command = [sys.executable, "-m", "celery", "-A", "config", "worker", "--concurrency=1", "--loglevel=info"]
+    command += [f"--hostname={log.stem}@localhost", "--without-mingle", "--without-gossip"]
+    env = {**environment(library.database), **library.variables, "CELERY_OPTIONS": json.dumps(options)}
+    env["DJANGO_SETTINGS_MODULE"] = settings
+    with log.open("wb") as output, process(command, cwd=folder, env=env, stdout=output, stderr=output) as started:
 
         def ready():
             assert started.poll() is None, log.read_text()
@@ -72,13 +62,10 @@ def worker(library, *options, settings="config.settings", folder=STEP, concurren
             it.kill()
 
 
-def with_celery(library, broker="", **variables):
-    """The same library, whose exports go through Celery and a broker: the file system, or the one with this URL."""
-    library.more = {"EXPORT_RUNNER": "celery", "CELERY_BROKER_URL": broker, "EXPORT_LEASE": "2", **variables}
-    library.more |= {"EXPORT_BACKOFF": "0"} if "EXPORT_BACKOFF" not in variables else {}
-    return library
-
-
-def with_options(**options):
-    """The variables for tests.settings_celery: other options of the task than ours."""
-    return {"settings": "tests.settings_celery", "TASK_OPTIONS": json.dumps(options)}
+def enqueue(library):
+    """Put a new export into the queue, as the view does. Return its id."""
+    export_id = library.add_export()
+    code = f"from exports.tasks import run_export; run_export.using(backend='celery').enqueue({export_id!r})"
+    done = library.manage("shell", "-v0", "-c", code)
+    assert done.returncode == 0, done.stderr
+    return export_id

@@ -1,4 +1,4 @@
-"""How `write_csv` tells how far it is."""
+"""How `write_csv` reports its progress."""
 
 import io
 
@@ -11,7 +11,7 @@ from library.models import Book
 pytestmark = pytest.mark.django_db
 
 
-def test_progress_is_told_after_each_piece_and_ends_with_all_of_them():
+def test_progress_is_reported_after_each_chunk_and_ends_with_all_books():
     call_command("seed_books", "4500", verbosity=0)
     told, sizes, file = [], [], io.BytesIO()
 

@@ -1,56 +1,55 @@
-"""For a timer, once a day: files that were kept for long enough, and what dead processes left behind."""
+"""Delete what isn't needed anymore. Run this command once a day."""
 
-import re
+import shutil
 import time
+from datetime import timedelta
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.files.storage import default_storage
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error as DatabaseError
 from django.utils import timezone
 
-from exports.models import Export, export_storage
-from exports.retry import of_storage
+from exports.models import ACTIVE, Export, State
+from library.errors import database_message
 
-OLD = 24 * 60 * 60  # seconds; nothing that is at work is as old
-STORED_AS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-\d+\.csv")  # Export.stored_as
+DAY = timedelta(days=1)
+KEEP_ROWS = timedelta(days=365)
 
 
 class Command(BaseCommand):
-    help = "Delete files that were kept for EXPORT_KEEP days, and what dead processes left. Meant to run once a day."
+    help = (
+        "Delete files that are older than EXPORT_RETENTION_DAYS, and what killed workers have left. Run it once a day."
+    )
 
     def handle(self, *, verbosity, **options):
-        outdated = list(Export.objects.outdated())
-        for export in outdated:
-            export.expire()
-        left = self.delete_files_without_a_row() + self.delete_old_files(settings.EXPORT_TEMP, OLD)
-        self.delete_old_files(settings.EXPORT_LOGS, settings.EXPORT_KEEP * OLD)
+        try:
+            outdated = Export.objects.filter(state=State.DONE, expires_at__lt=timezone.now())
+            expired = [export for export in outdated if export.expire()]
+            leftover = [*self.unknown_files(), *self.old_folders()]
+            rows, _ = Export.objects.exclude(ACTIVE).filter(finished_at__lt=timezone.now() - KEEP_ROWS).delete()
+        except DatabaseError as error:
+            raise CommandError(database_message(error)) from error
+        except OSError as error:
+            raise CommandError(f"A file can't be deleted: {error}") from error
         if verbosity:
-            self.stdout.write(f"{len(outdated)} exports expired, {left} left-over files deleted.")
+            self.stdout.write(f"{len(expired)} exports expired, {len(leftover)} leftover files deleted.")
 
-    def delete_files_without_a_row(self):
-        """In the storage: of a process that died between handing over and noting it."""
-        storage, deleted = export_storage(), 0
+    def unknown_files(self):
+        """Delete files that no export knows. A worker was killed after it had saved them."""
+        try:
+            names = [f"exports/{name}" for name in default_storage.listdir("exports")[1]]
+        except FileNotFoundError:  # there hasn't been an export yet
+            names = []
         known = set(Export.objects.exclude(file="").values_list("file", flat=True))
-        for name in filter(STORED_AS.fullmatch, set(files(storage)) - known):
-            try:
-                age = timezone.now() - storage.get_modified_time(name)
-                if age.total_seconds() > OLD:
-                    storage.delete(name)
-                    deleted += 1
-            except Exception as error:
-                if not of_storage(error):  # its owner was faster, or it goes tomorrow
-                    raise
-        return deleted
+        for name in set(names) - known:
+            if default_storage.get_modified_time(name) < timezone.now() - DAY:
+                default_storage.delete(name)
+                yield name
 
-    def delete_old_files(self, folder, seconds):
-        files = [path for path in folder.glob("*") if path.is_file()]
-        old = [path for path in files if time.time() - path.stat().st_mtime > seconds]
-        for path in old:
-            path.unlink(missing_ok=True)
-        return len(old)
-
-
-def files(storage):
-    try:
-        return storage.listdir("")[1]
-    except FileNotFoundError:  # there was no export yet
-        return []
+    def old_folders(self):
+        """Delete unfinished files. A worker was killed while it was writing them."""
+        for path in settings.EXPORT_TMP_DIR.glob("export-*"):
+            if path.stat().st_mtime < time.time() - DAY.total_seconds():
+                shutil.rmtree(path, ignore_errors=True)
+                yield path

@@ -1,26 +1,19 @@
-"""For a timer, once a minute: what died is ended, and what was not told is told."""
+"""Start the exports and emails again that nothing is working on. Run this command once a minute."""
 
-from contextlib import suppress
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error as DatabaseError
 
-from django.core.management.base import BaseCommand
-
-from exports.delivery import deliver
-from exports.logs import about
-from exports.models import Export
-from exports.retry import Again
+from exports.reaper import reap
+from library.errors import database_message
 
 
 class Command(BaseCommand):
-    help = "End the exports whose process died, and send the mails that nobody sent. Meant to run once a minute."
+    help = "Start the exports and emails again that nothing is working on. Run this command once a minute."
 
     def handle(self, *, verbosity, **options):
-        dead = Export.objects.reap()
-        perhaps = Export.objects.mailed_perhaps().update(mail_error="It is not known whether the mail was sent.")
-        Export.objects.unmailed().filter(owner__email="").update(mail_error="There was no address.")
-        mails = 0
-        for export in Export.objects.unmailed():
-            with about(export), suppress(Again):  # in a minute
-                deliver(export, retry=True)
-                mails += 1
-        if verbosity > 1 or (verbosity and (dead or perhaps or mails)):
-            self.stdout.write(f"{dead} ended as failed, {mails} told by mail, {perhaps} told perhaps.")
+        try:
+            exports, emails = reap()
+        except DatabaseError as error:
+            raise CommandError(database_message(error)) from error
+        if verbosity > 1 or (verbosity and (exports or emails)):
+            self.stdout.write(f"Overdue: {exports} exports, {emails} emails.")

@@ -1,4 +1,4 @@
-"""Fill the library: the factory makes some books, the database multiplies them."""
+"""Fill the library with made-up books. The factory makes the first 2,000, and the database multiplies them."""
 
 import argparse
 import re
@@ -11,14 +11,15 @@ from django.db.models import Max, Min
 from factory.random import reseed_random
 from tqdm import tqdm
 
+from library.errors import database_message
 from library.factories import AuthorFactory, BookFactory, awkward_books
 from library.models import Author, Book
 
-BASE = 2_000  # books that the factory makes; all further ones are later volumes of these
-BATCH = 25 * BASE  # books in a transaction: each one writes the touched pages of all indexes
-LIMIT = 99_999_999  # as many numbers as `fake_isbn` has
+BASE = 2_000  # books that the factory makes. All others are later volumes of these
+BATCH = 25 * BASE  # books in a transaction. A commit writes each index page that has changed
+LIMIT = 99_999_999  # the number of ISBNs that `fake_isbn` can make
 
-# The thirteenth digit of an ISBN, in SQL: the digits weigh 1, 3, 1, 3 …, and 9799 weighs 66.
+# The check digit of an ISBN in SQL. The digits have the weights 1, 3, 1, 3 …, and 9799 weighs 66.
 WEIGHTED = " + ".join(f"(number / {10 ** (7 - i)}) %% 10 * {3 if i % 2 else 1}" for i in range(8))
 NEXT_VOLUME = f"""
     INSERT INTO library_book (title, author_id, isbn, genre, language, published_on, pages, price)
@@ -33,21 +34,21 @@ NEXT_VOLUME = f"""
 
 def book_count(text):
     if not (re.fullmatch("[0-9]{1,8}", text) and int(text) >= 1):
-        raise argparse.ArgumentTypeError(f"a whole number from 1 to {LIMIT:,} is needed, not {text[:20]!r}")
+        raise argparse.ArgumentTypeError(f"enter a whole number from 1 to {LIMIT:,}, not {text[:20]!r}")
     return int(text)
 
 
 class Command(BaseCommand):
-    help = "Add COUNT made-up books to the library: the same books for the same --seed."
+    help = "Add COUNT made-up books to the library. The same --seed makes the same books."
 
     def add_arguments(self, parser):
         parser.add_argument("count", metavar="COUNT", type=book_count, help="how many books to add")
-        parser.add_argument("--seed", type=int, default=1, help="another number makes other books (default: 1)")
-        parser.add_argument("--clear", action="store_true", help="first remove all books and authors")
+        parser.add_argument("--seed", type=int, default=1, help="a different number makes different books (default: 1)")
+        parser.add_argument("--clear", action="store_true", help="remove all books and authors first")
 
     def handle(self, *, count, seed, clear, verbosity, **options):
         started, done = time.monotonic(), 0
-        silent = True if verbosity == 0 else None  # None: a bar on a terminal, nothing in a pipe
+        silent = True if verbosity == 0 else None  # None shows a bar on a terminal and nothing in a pipe
         try:
             if clear:
                 Book.objects.all().delete()
@@ -57,20 +58,20 @@ class Command(BaseCommand):
                     done += added
                     bar.update(added)
         except DatabaseError as error:
-            said = str(error).splitlines()[0]
-            raise CommandError(f"The database says: {said}. (No such table? Run `manage.py migrate` first.)") from error
+            raise CommandError(database_message(error)) from error
         except KeyboardInterrupt:
-            raise CommandError(f"Stopped. {done:,} of {count:,} books were added and stay.", returncode=130) from None
+            message = f"Stopped. {done:,} of {count:,} books were added. They are kept."
+            raise CommandError(message, returncode=130) from None
         if verbosity > 0:
             self.stdout.write(f"Added {done:,} books in {time.monotonic() - started:.1f} s.")
 
 
 def seed_books(count, seed):
-    """Add `count` books, a batch a transaction, and yield the size of each batch."""
+    """Add `count` books, each batch in its own transaction. Yield the size of each batch."""
     make_room_for_indexes()
     number = next_number()
     if number + count > LIMIT + 1:
-        raise CommandError(f"There are ISBNs for {LIMIT + 1 - number:,} more books only.")
+        raise CommandError(f"There are only ISBNs for {LIMIT + 1 - number:,} more books.")
     reseed_random(f"{seed} {number}")
     base = make_base(min(count, BASE), number)
     yield len(base)
@@ -87,7 +88,7 @@ def seed_books(count, seed):
 
 
 def make_room_for_indexes():
-    """Let SQLite keep the pages of its indexes in memory (64 MB): a third less time."""
+    """Let SQLite keep its index pages in memory (64 MB). Seeding then takes a third less time."""
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA cache_size = -65536")
@@ -95,14 +96,14 @@ def make_room_for_indexes():
 
 
 def next_number():
-    """The first number whose ISBN is free, so that a library can be seeded more than once."""
+    """Return the first number whose ISBN is free, so that a library can be seeded more than once."""
     highest = Book.objects.filter(isbn__startswith="9799").aggregate(isbn=Max("isbn"))["isbn"]
     return int(highest[4:12]) + 1 if highest else 0
 
 
 @transaction.atomic
 def make_base(count, number):
-    """Save books straight from the factory, the awkward ones first, and return them."""
+    """Save books from the factory, the awkward books first, and return them."""
     BookFactory.reset_sequence(number)
     books = awkward_books()[:count]
     authors = [book.author for book in books] + AuthorFactory.build_batch(count // 10)

@@ -1,6 +1,0 @@
-from django.core.management.base import BaseCommand
-
-
-class Command(BaseCommand):
-    def handle(self, **options):
-        pass

@@ -1,3 +1,0 @@
-"""The least that `manage.py` can start with, to compare with."""
-
-INSTALLED_APPS = ["tests.bare"]
