@@ -6,8 +6,10 @@ import zlib
 import django
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.http import StreamingHttpResponse
 from django.test import RequestFactory, override_settings
+from django.test.utils import CaptureQueriesContext
 from django.urls import resolve
 from django.utils.text import compress_sequence
 
