@@ -2,4 +2,5 @@
 
 from config.settings import *  # noqa: F403
 
-DATABASES["default"]["OPTIONS"]["init_command"] = "PRAGMA journal_mode=DELETE;"  # noqa: F405
+for database in DATABASES.values():  # noqa: F405
+    database["OPTIONS"]["init_command"] = "PRAGMA journal_mode=DELETE;"

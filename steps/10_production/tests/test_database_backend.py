@@ -59,8 +59,8 @@ def test_the_export_and_its_task_are_saved_together_or_not_at_all(library):
 
 def test_two_workers_run_each_export_once(library):
     with library.site() as site, logged_in(site) as client:
-        for _ in range(10):
-            request_export(client)
+        for number in range(10):
+            request_export(client, f"?q={number}")
         with db_worker(library, "--max-tasks=5") as one, db_worker(library, "--max-tasks=5") as other:
             wait_for(lambda: tasks(library) == ["SUCCESSFUL"] * 10, "all tasks")
     assert [worker.log.read_text().count(" is done: ") for worker in (one, other)] == [5, 5]

@@ -10,15 +10,19 @@ from tests.servers import program
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=30_000)  # ms, because a busy machine needs more than the default of five seconds
 
-WATCH_THE_BAR = """() => {
-    window.seen = []
+# The page is reloaded when the state changes, so the script runs in each page, and keeps what it has seen.
+WATCH_THE_BAR = """
     const look = () => {
         const bar = document.querySelector("[data-test=progress]")
-        window.seen.push(bar.value / bar.max)
+        if (!bar) return
+        const seen = JSON.parse(sessionStorage.getItem("seen") || "[]")
+        sessionStorage.setItem("seen", JSON.stringify([...seen, bar.value / bar.max]))
     }
-    look()
-    new MutationObserver(look).observe(document.body, {childList: true, subtree: true})
-}"""
+    addEventListener("DOMContentLoaded", () => {
+        look()
+        new MutationObserver(look).observe(document.body, {childList: true, subtree: true})
+    })
+"""
 
 
 @pytest.fixture
@@ -43,14 +47,14 @@ def test_log_in_filter_export_watch_the_bar_and_download(page, large_library, tm
         page.get_by_label("Password").fill("reader")
         page.get_by_role("main").get_by_role("button", name="Log in").click()
         expect(page.get_by_text("1930-01-01")).to_be_visible()
+        page.add_init_script(WATCH_THE_BAR)
         page.locator("[data-test=export-button]").click()
 
         expect(page.locator("[data-test=state]")).to_have_text("Running")
         address = page.url
-        page.evaluate(WATCH_THE_BAR)
         download = page.locator("[data-test=download]")
         expect(download).to_be_visible(timeout=60_000)
-        seen = page.evaluate("window.seen")  # a reload would have lost this list
+        seen = page.evaluate("JSON.parse(sessionStorage.getItem('seen'))")
         assert seen == sorted(seen) and len(set(seen)) >= 3 and seen[-1] == 1
 
         expect(page.locator("[data-test=email]")).to_contain_text("We've sent an email to reader@example.com.")
@@ -71,10 +75,42 @@ def test_log_in_filter_export_watch_the_bar_and_download(page, large_library, tm
 def test_a_failed_export_says_why(page, library):
     export_id = library.add_export(genre="cookery")
     with library.site() as site:
-        page.goto(f"http://127.0.0.1:{site.port}/exports/{export_id}/")
-        page.get_by_label("Username").fill("reader")
-        page.get_by_label("Password").fill("reader")
-        page.get_by_role("main").get_by_role("button", name="Log in").click()
+        log_in(page, site, f"/exports/{export_id}/")
         expect(page.locator("[data-test=state]")).to_have_text("Waiting")
         library.manage("run_task", "exports.tasks.run_export", f'[["{export_id}"], {{}}]')
         expect(page.locator("[data-test=error]")).to_have_text("These filters are no longer valid.")
+
+
+def log_in(page, site, path):
+    page.goto(f"http://127.0.0.1:{site.port}{path}")
+    page.get_by_label("Username").fill("reader")
+    page.get_by_label("Password").fill("reader")
+    page.get_by_role("main").get_by_role("button", name="Log in").click()
+
+
+def test_a_button_keeps_the_focus_and_can_be_pressed_slowly(page, library):
+    export_id = library.add_export()  # nothing runs it, so the page goes on asking
+    with library.site() as site:
+        log_in(page, site, f"/exports/{export_id}/")
+        cancel = page.locator("[data-test=cancel]")
+        cancel.focus()
+        cancel.hover()
+        with page.expect_response("**/progress/*"):
+            page.mouse.down()
+        with page.expect_response("**/progress/*"):  # the progress is replaced while the button is down
+            pass
+        expect(cancel).to_be_focused()
+        page.mouse.up()
+        expect(page.locator("[data-test=state]")).to_have_text("Cancelled")
+
+
+def test_a_page_whose_export_is_deleted_stops_asking(page, library):
+    export_id = library.add_export()
+    with library.site() as site:
+        log_in(page, site, f"/exports/{export_id}/")
+        library.sql("DELETE FROM exports_export")
+        expect(page.get_by_text("This export has been deleted.")).to_be_visible()
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.wait_for_timeout(2_500)  # ms: it would have asked twice
+        assert asked == []

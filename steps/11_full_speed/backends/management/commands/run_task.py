@@ -1,0 +1,31 @@
+"""Run a task. The subprocess backend starts this command."""
+
+import json
+import signal
+
+from django.core.exceptions import SuspiciousOperation
+from django.core.management.base import BaseCommand, CommandError
+
+from backends.base import call_task
+
+
+class Command(BaseCommand):
+    help = "Run a task now, and wait for its end."
+
+    def add_arguments(self, parser):
+        parser.add_argument("path", metavar="PATH", help="such as exports.tasks.run_export")
+        parser.add_argument(
+            "arguments", metavar="ARGUMENTS", nargs="?", default="[[], {}]", help='JSON, such as [["a", 7], {"b": 8}]'
+        )
+
+    def handle(self, *, path, arguments, **options):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # KeyboardInterrupt lets the task clean up
+        try:
+            args, kwargs = json.loads(arguments)
+            call_task(path, args, kwargs)
+        except (ValueError, TypeError) as error:
+            raise CommandError(f"The task could not be called: {error}") from error
+        except (ImportError, SuspiciousOperation) as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            raise CommandError("Stopped.", returncode=130) from None

@@ -1,0 +1,62 @@
+"""Settings for a site that others can reach: DJANGO_SETTINGS_MODULE=config.production.
+
+All environment variables are in deploy/library.env. These have no default here:
+
+SECRET_KEY     fifty random characters: python -c "import secrets; print(secrets.token_urlsafe(50))"
+ALLOWED_HOSTS  books.example.com, or several hosts with commas between them
+SITE_URL       https://books.example.com
+EMAIL_FROM     library@books.example.com
+DATABASE_URL, EMAIL_URL, DATA_DIR, and with EXPORT_RUNNER=celery CELERY_BROKER_URL
+"""
+
+from django.core.exceptions import ImproperlyConfigured
+
+from config.env import number, required
+from config.settings import *
+
+SECRET_KEY = required("SECRET_KEY")
+DEBUG = False
+ALLOWED_HOSTS = [*required("ALLOWED_HOSTS").replace(" ", "").split(","), "127.0.0.1"]  # the monitor asks for /health/
+DEFAULT_FROM_EMAIL = required("EMAIL_FROM")
+for name in ("DATABASE_URL", "EMAIL_URL", "DATA_DIR", *(["CELERY_BROKER_URL"] if EXPORT_RUNNER == "celery" else [])):
+    required(name)  # config/settings.py has a default for learners
+SITE_URL = required("SITE_URL").rstrip("/")
+if not SITE_URL.startswith("https://"):
+    raise ImproperlyConfigured("SITE_URL must begin with https://.")
+
+# nginx ends the encryption, and says so in this header (deploy/nginx.conf).
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = True
+SECURE_REDIRECT_EXEMPT = ["^health/$"]  # the monitor uses plain HTTP
+# Browsers remember this time. Begin with an hour, and use a year (31536000) when everything works.
+SECURE_HSTS_SECONDS = number("SECURE_HSTS_SECONDS", 3600)
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # HSTS for subdomains is for the owner of the domain
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
+    for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
+]
+
+for alias, database in DATABASES.items():
+    database["CONN_MAX_AGE"] = 60  # seconds
+    database["CONN_HEALTH_CHECKS"] = True
+    # A locked row must not hold all requests. An export may read for longer, so "snapshot" has no timeout.
+    if database["ENGINE"] == "django.db.backends.postgresql" and alias != "snapshot":
+        timeouts = "-c lock_timeout=3s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
+        database["OPTIONS"] = {**database.get("OPTIONS", {}), "options": timeouts}
+
+# Each line of the log is a JSON object. "export" is the id of the export that the line is about.
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+LOGGING["filters"] = {"export": {"()": "exports.logs.ExportFilter"}}
+LOGGING["formatters"] = {
+    "json": {
+        "()": "pythonjsonlogger.json.JsonFormatter",
+        "format": "{asctime}{levelname}{name}{message}{export}",
+        "style": "{",
+        "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
+    }
+}
+LOGGING["root"] = {"handlers": ["console"], "level": "WARNING"}
+LOGGING["handlers"]["console"] |= {"formatter": "json", "filters": ["export"]}

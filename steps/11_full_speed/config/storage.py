@@ -1,0 +1,20 @@
+"""Django's setting for the storage of files, from one URL."""
+
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def storage(url):
+    """Return an entry of STORAGES: a bucket, or without a URL the folder MEDIA_ROOT.
+
+    Several machines can share a bucket. The library boto3 reads the server's address and the
+    keys from its own variables, such as AWS_ENDPOINT_URL_S3 and AWS_ACCESS_KEY_ID.
+    """
+    if not url:
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    parts = urlsplit(url)
+    if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
+        raise ImproperlyConfigured("STORAGE_URL must look like s3://bucket or s3://bucket/prefix.")
+    options = {"bucket_name": parts.netloc, "location": parts.path.strip("/"), "max_memory_size": 5_000_000}
+    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}

@@ -1,0 +1,33 @@
+"""What `manage.py check` says about the settings of exports."""
+
+from django.conf import settings
+from django.core.checks import Error, Tags, register
+
+IN_THE_REQUEST = ("ImmediateBackend", "DummyBackend")
+
+
+@register
+def check_runner(app_configs, **kwargs):
+    """Without TASKS, Django runs each task within the request."""
+    backend = getattr(settings, "TASKS", {}).get(settings.EXPORT_RUNNER, {}).get("BACKEND", "")
+    if backend and not backend.endswith(IN_THE_REQUEST):
+        return []
+    message = f"TASKS has no backend {settings.EXPORT_RUNNER!r} that runs exports in the background."
+    return [Error(message, hint="See TASKS in config/settings.py.", id="exports.E001")]
+
+
+@register(Tags.security, deploy=True)
+def check_defaults(app_configs, **kwargs):
+    """Refuse what is good for learning only, on a site that others can reach."""
+    wrong = {
+        "DATABASE_URL names a SQLite file": settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"),
+        "CELERY_BROKER_URL is a folder of this machine": settings.EXPORT_RUNNER == "celery"
+        and settings.CELERY_BROKER_URL.startswith("filesystem"),
+        "DATA_DIR is inside the code": settings.DATA_DIR.is_relative_to(settings.BASE_DIR),
+    }
+    hint = "Set it to the value of your server, as in deploy/library.env."
+    return [
+        Error(f"{message}.", hint=hint, id=f"exports.E{number}")
+        for number, (message, is_wrong) in enumerate(wrong.items(), start=101)
+        if is_wrong
+    ]

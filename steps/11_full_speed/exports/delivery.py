@@ -1,0 +1,129 @@
+"""The email about an export: with the file, or a zip of it, or a link."""
+
+import logging
+import shutil
+import smtplib
+from contextlib import suppress
+from functools import partial
+from io import BytesIO
+from urllib.parse import urlsplit
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import django
+from django.conf import settings
+from django.core import mail
+from django.core.mail import EmailMessage
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from exports.models import State
+from exports.retry import RetryLater, is_permanent
+
+logger = logging.getLogger(__name__)
+GIVE_UP_AFTER = 3600  # seconds after the end of the export
+NOT_SENT = "The email could not be sent."
+NOT_KNOWN = "We don't know whether the email was sent."
+
+
+def deliver(export):
+    """Email the owner how the export ended, once.
+
+    Raise RetryLater if the email was certainly not sent, and may be sent later.
+    """
+    delivery = getattr(export, "delivery", None)
+    if delivery is None or delivery.claimed_at or delivery.error:
+        return
+    connection, token, phase = new_connection(), delivery.token, Phase()
+    try:
+        email = email_about(export)
+        connection.open()  # an error up to here means that nothing was sent
+        token = delivery.claim()
+        if token:
+            phase.watch(connection)
+            connection.send_messages([email])
+    except Exception as error:
+        logger.exception("The email about export %s could not be sent.", export.pk)
+        end_or_retry(export, delivery, token, error, phase.is_unsent(error))
+    else:
+        if token:
+            delivery.end(token)
+    finally:
+        with suppress(Exception):  # the email has been sent, or the error is known
+            connection.close()
+
+
+def end_or_retry(export, delivery, token, error, is_unsent):
+    """Record the error, or raise RetryLater."""
+    age = (timezone.now() - export.finished_at).total_seconds()
+    if is_unsent and age < GIVE_UP_AFTER and not is_permanent(error):
+        raise RetryLater(max(age, settings.EXPORT_BACKOFF), partial(delivery.release, token)) from error
+    delivery.end(token, NOT_SENT if is_unsent else NOT_KNOWN)
+
+
+class Phase:
+    """How far the sending of an email has come.
+
+    An email that fails before the SMTP command DATA was certainly not sent. Nor was one for which the server
+    answers DATA with an error code. If the connection breaks after DATA, the server may have accepted the email.
+    """
+
+    may_be_sent = False
+
+    def watch(self, connection):
+        smtp = getattr(connection, "connection", None)  # the smtplib.SMTP of Django's SMTP backend
+        if not isinstance(smtp, smtplib.SMTP):
+            self.may_be_sent = True
+            return
+        data = smtp.data
+
+        def watched(message):
+            self.may_be_sent = True
+            return data(message)
+
+        smtp.data = watched
+
+    def is_unsent(self, error):
+        return not self.may_be_sent or isinstance(error, smtplib.SMTPDataError)
+
+
+def new_connection():
+    return mail.mailers.default if django.VERSION >= (6, 1) else mail.get_connection()
+
+
+def email_about(export):
+    """Return the email: a file that is too large is zipped, and a zip that is too large becomes a link."""
+    attachment = attachment_of(export) if export.state == State.DONE else None
+    is_done = export.state == State.DONE
+    context = {"export": export, "attachment": attachment, "url": settings.SITE_URL + export.get_absolute_url()}
+    email = EmailMessage(
+        f"Your export of {export.rows_done:,} books" if is_done else "Your export failed",
+        render_to_string("exports/email.txt", context),
+        to=[export.owner.email],
+        headers={
+            "Auto-Submitted": "auto-generated",  # so that no holiday notice comes back
+            "Message-ID": f"<export-{export.pk}@{urlsplit(settings.SITE_URL).hostname}>",  # the same for each try
+        },
+    )
+    if attachment:
+        # As text, an email can change its line breaks.
+        email.attach(*attachment, "application/octet-stream")
+    return email
+
+
+def attachment_of(export):
+    """Return the name and the bytes of the file or of its zip, or None if neither fits in an email."""
+    with export.file.open() as file:
+        if fits_in_an_email(export.size):
+            return export.name, file.read()
+        zipped = BytesIO()
+        with ZipFile(zipped, "w", ZIP_DEFLATED) as archive, archive.open(export.name, "w", force_zip64=True) as member:
+            shutil.copyfileobj(file, member)
+    return (f"{export.name}.zip", zipped.getvalue()) if fits_in_an_email(zipped.tell()) else None
+
+
+def fits_in_an_email(size):
+    """Return whether an email with an attachment of `size` bytes has at most EXPORT_MAIL_LIMIT bytes.
+
+    An email needs 78 bytes for 57 bytes of a file (base64), and room for its text.
+    """
+    return size / 57 * 78 + 4_000 <= settings.EXPORT_MAIL_LIMIT

@@ -1,0 +1,230 @@
+"""Exports, and the emails about them."""
+
+import uuid
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db import models, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.urls import reverse
+from django.utils import timezone
+
+from library.book_csv import csv_name
+
+TRIES = 5
+EMAIL_LEASE = 600  # seconds
+
+
+class State(models.TextChoices):
+    WAITING = "waiting", "Waiting"
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+    EXPIRED = "expired", "Expired"
+
+
+ACTIVE = Q(state__in=[State.WAITING, State.RUNNING])
+OVERDUE = Q(lease_until__lt=Now())
+
+
+class LeaseLost(Exception):
+    """The export was deleted, or another process has taken it over."""
+
+
+def from_now(seconds):
+    """Return the time in that many seconds, by the clock of the database."""
+    return Now() + timedelta(seconds=seconds)
+
+
+def start_deadline():
+    return timezone.now() + timedelta(seconds=settings.EXPORT_START_TIMEOUT)
+
+
+class Export(models.Model):
+    """A user's request for a file of books.
+
+    Only claim(), release(), requeue(), finish() and fail() change the state. Each is one UPDATE
+    with a condition, so of two processes that try the same, only one succeeds.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="exports")
+    filters = models.JSONField(default=dict, blank=True)  # as in the query string
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    # The fencing token. Each claim gets the next number, so an earlier claim can't change anything.
+    token = models.PositiveIntegerField(default=0)
+    tries_left = models.PositiveSmallIntegerField(default=TRIES)
+    # Until then, a worker (or, before the start, a queue) takes care of the export. After that, the reaper does.
+    lease_until = models.DateTimeField(default=start_deadline, db_default=Now())
+    rows_total = models.PositiveBigIntegerField(null=True, blank=True)
+    rows_done = models.PositiveBigIntegerField(default=0)
+    file = models.FileField(blank=True)
+    size = models.PositiveBigIntegerField("size in bytes", null=True, blank=True)
+    error = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "filters"],
+                condition=Q(state__in=["waiting", "running"]),
+                name="export_active_once",
+                violation_error_message="This export is already active.",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["owner", "-created_at"], name="export_owner"),
+            models.Index(fields=["lease_until"], condition=Q(state__in=["waiting", "running"]), name="export_overdue"),
+        ]
+
+    def __str__(self):
+        return f"{self.name} ({self.get_state_display()})"
+
+    def get_absolute_url(self):
+        return reverse("export-detail", args=[self.pk])
+
+    @property
+    def name(self):
+        """The file name that the user gets."""
+        return csv_name(timezone.localdate(self.created_at))
+
+    @property
+    def is_settled(self):
+        """Whether the export has ended, and the email about it has been sent or can't be sent."""
+        delivery = getattr(self, "delivery", None)
+        is_emailed = delivery and (delivery.sent_at or delivery.error)
+        return bool(self.finished_at and (is_emailed or not self.owner.email))
+
+    @property
+    def poll_seconds(self):
+        """How long the page waits until it asks again: longer and longer."""
+        age = (timezone.now() - self.created_at).total_seconds()
+        return 1 if age < 20 else 3 if age < 120 else 10
+
+    @property
+    def is_overdue(self):
+        """Whether a worker should be at work, but isn't."""
+        return self.state == State.RUNNING and self.lease_until < timezone.now()
+
+    def claim(self):
+        """Start a try. Return its token, or None if another process has the export.
+
+        A running export can be claimed when its lease is over.
+        """
+        free = Q(state=State.WAITING) | Q(state=State.RUNNING) & OVERDUE
+        token, lease = self.token + 1, from_now(settings.EXPORT_LEASE)
+        new = {"token": token, "tries_left": self.tries_left - 1, "rows_done": 0}
+        new |= {"state": State.RUNNING, "started_at": Now(), "lease_until": lease}
+        return token if self.change(free & Q(token=self.token), **new) else None
+
+    def report(self, token, **numbers):
+        """Extend the lease, and save rows_total or rows_done. Raise LeaseLost if the token isn't valid anymore.
+
+        This needs a second database connection. SQLite refuses to write on a connection
+        that is still reading, if another process has written in the meantime.
+        """
+        ours = Export.objects.using("progress").filter(pk=self.pk, state=State.RUNNING, token=token)
+        if not ours.update(lease_until=from_now(settings.EXPORT_LEASE), **numbers):
+            raise LeaseLost
+
+    def release(self, token, seconds):
+        """Change the state back to waiting. The reaper waits for `seconds`."""
+        ours = Q(state=State.RUNNING, token=token)
+        return self.change(ours, state=State.WAITING, lease_until=from_now(seconds))
+
+    def requeue(self):
+        """Change the state of an overdue export back to waiting."""
+        lease = from_now(settings.EXPORT_START_TIMEOUT)
+        return self.change(ACTIVE & OVERDUE & Q(token=self.token), state=State.WAITING, lease_until=lease)
+
+    def finish(self, token, file, rows):
+        """Save the file, then change the state to done. Raise LeaseLost if the token isn't valid anymore."""
+        name = default_storage.save(f"exports/{self.pk}-{token}.csv", file)
+        result = {"file": name, "size": file.size, "rows_done": rows, "rows_total": rows}
+        result["expires_at"] = timezone.now() + timedelta(days=settings.EXPORT_RETENTION_DAYS)
+        if not self.end(Q(state=State.RUNNING, token=token), state=State.DONE, **result):
+            default_storage.delete(name)
+            raise LeaseLost
+
+    def fail(self, token, error, condition=ACTIVE):
+        """Change the state to failed. `error` is a sentence for the user."""
+        return self.end(condition & Q(token=token), state=State.FAILED, error=error)
+
+    def cancel(self):
+        """Change the state to cancelled. A worker notices it at its next report, and stops."""
+        return self.change(ACTIVE, state=State.CANCELLED, finished_at=timezone.now())
+
+    def expire(self):
+        """Change the state to expired, and delete the file."""
+        name = self.file.name
+        if is_expired := self.change(Q(state=State.DONE), state=State.EXPIRED, file=""):
+            default_storage.delete(name)
+        return is_expired
+
+    def end(self, condition, **values):
+        """Change the state to done or failed, and record in the same transaction that an email is due."""
+        with transaction.atomic():
+            is_ended = self.change(condition, finished_at=timezone.now(), **values)
+            if is_ended and self.owner.email:
+                Delivery.objects.get_or_create(export=self)
+        return is_ended
+
+    def change(self, condition, **values):
+        """Change the row if it fulfils the condition. Return whether it did."""
+        is_changed = Export.objects.filter(condition, pk=self.pk).update(**values) == 1
+        if is_changed:
+            self.refresh_from_db()
+        return is_changed
+
+
+UNSETTLED = Q(sent_at=None, error="")
+
+
+class Delivery(models.Model):
+    """The email about an export. A process must claim it before it sends the email, so only one sends it."""
+
+    export = models.OneToOneField(Export, on_delete=models.CASCADE, primary_key=True)
+    token = models.PositiveIntegerField(default=0)  # a fencing token, as in Export
+    lease_until = models.DateTimeField(default=start_deadline, db_default=Now())
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    error = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+
+    def __str__(self):
+        return f"Email about {self.export_id}"
+
+    def claim(self):
+        """Return a token, or None if another process has sent the email, or is sending it."""
+        token, lease = self.token + 1, from_now(EMAIL_LEASE)
+        free = Q(claimed_at=None, token=self.token)
+        return token if self.change(free, token=token, claimed_at=Now(), lease_until=lease) else None
+
+    def release(self, token, seconds):
+        """Give the email back, because it was certainly not sent. The reaper waits for `seconds`."""
+        return self.change(Q(token=token), claimed_at=None, lease_until=from_now(seconds))
+
+    def requeue(self):
+        """Extend the lease of an overdue email, so that a task can send it."""
+        lease = from_now(settings.EXPORT_START_TIMEOUT)
+        return self.change(OVERDUE & Q(token=self.token), lease_until=lease)
+
+    def end(self, token, error="", condition=UNSETTLED):
+        """Record that the email was sent, or why not. `error` is a sentence for the user."""
+        return self.change(condition & Q(token=token), sent_at=None if error else Now(), error=error)
+
+    def change(self, condition, **values):
+        """Change the row if the email isn't settled, and the row fulfils the condition. Return whether it did."""
+        is_changed = Delivery.objects.filter(UNSETTLED & condition, pk=self.pk).update(**values) == 1
+        if is_changed:
+            self.refresh_from_db()
+        return is_changed

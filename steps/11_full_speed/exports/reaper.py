@@ -1,0 +1,46 @@
+"""The reaper: find the exports and emails that nothing is working on, and start them again."""
+
+import logging
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from backends.queue import is_queued
+from exports.delivery import NOT_KNOWN
+from exports.models import ACTIVE, OVERDUE, TRIES, UNSETTLED, Delivery, Export
+from exports.tasks import run_export
+
+logger = logging.getLogger(__name__)
+GIVE_UP_AFTER = timedelta(days=1)
+
+
+def reap():
+    """Start what is overdue, and end what can't be started. Return the number of exports and of emails."""
+    exports = [export for export in Export.objects.filter(ACTIVE, OVERDUE) if recover_export(export)]
+    emails = [delivery for delivery in Delivery.objects.filter(UNSETTLED, OVERDUE) if recover_email(delivery)]
+    return len(exports), len(emails)
+
+
+def recover_export(export):
+    """Enqueue the export again, or let it fail. Return whether something was done."""
+    logger.warning("Export %s is %s, but nothing is working on it.", export.pk, export.state)
+    if not export.tries_left:
+        return export.fail(export.token, f"The export stopped unexpectedly {TRIES} times.", OVERDUE)
+    if timezone.now() - export.created_at > GIVE_UP_AFTER:
+        return export.fail(export.token, "The export could not be started. Please try again.", OVERDUE)
+    return not is_queued(run_export, str(export.pk)) and requeue(export, export.pk)
+
+
+def recover_email(delivery):
+    """Enqueue the export again, so that its task sends the email. Return whether something was done."""
+    if delivery.claimed_at:  # the process died while it was sending, or just before or after
+        return delivery.end(delivery.token, NOT_KNOWN, OVERDUE)
+    return not is_queued(run_export, str(delivery.pk)) and requeue(delivery, delivery.pk)
+
+
+def requeue(row, export_id):
+    with transaction.atomic():  # with the database backend, both rows are saved or neither
+        if is_ours := row.requeue():
+            run_export.enqueue(str(export_id))
+    return is_ours

@@ -1,0 +1,40 @@
+"""Which errors may go away: the network, a server that restarts, a full disk. Never an invalid filter."""
+
+import smtplib
+
+from django.db import InterfaceError, OperationalError
+
+S3_PACKAGES = ("boto3", "botocore", "s3transfer")  # their errors aren't OSErrors
+
+
+class RetryLater(Exception):
+    """Ask the task to try again in `seconds`.
+
+    `release(seconds)` gives the export or its email back. It returns False if another process has
+    taken it over.
+    """
+
+    def __init__(self, seconds, release):
+        super().__init__(f"again in {seconds} s")
+        self.seconds, self.release = seconds, release
+
+
+def is_transient(error):
+    """Return whether the export may succeed later."""
+    return isinstance(error, (OperationalError, InterfaceError, KeyboardInterrupt)) or is_storage_error(error)
+
+
+def is_storage_error(error):
+    return isinstance(error, OSError) or type(error).__module__.partition(".")[0] in S3_PACKAGES
+
+
+def is_permanent(error):
+    """Return whether it's no use to send the email again: the address is invalid, or the server refuses it.
+
+    A mail server refuses an email for good with a code from 500 up (RFC 5321, 4.2.1).
+    """
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return all(code >= 500 for code, _ in error.recipients.values())
+    return isinstance(error, ValueError) or (
+        isinstance(error, smtplib.SMTPResponseException) and error.smtp_code >= 500
+    )

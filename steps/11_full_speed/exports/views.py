@@ -1,0 +1,143 @@
+"""The pages on which a user asks for an export, watches its progress, and downloads the file."""
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.core.files.storage import FileSystemStorage
+from django.core.paginator import Paginator
+from django.db import Error as DatabaseError
+from django.db.models import Min
+from django.http import FileResponse, Http404, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh, HttpResponseStopPolling
+
+from exports.limits import Refused, request_export
+from exports.models import ACTIVE, OVERDUE, Export, State
+from library.filters import BookFilter
+from library.models import Book
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def export_create(request):
+    """Ask for a confirmation. Then start the export, and redirect to its page."""
+    book_filter = BookFilter(request.GET, Book.objects.all())
+    if not book_filter.is_valid():
+        return render(request, "library/book_list.html", {"form": book_filter.form}, status=400)
+    if request.method != "POST":
+        return render(request, "exports/export_create.html", {"form": book_filter.form})
+    # Cleaned values, because ?published_from=2001-1-1 and ?published_from=2001-01-01 are the same export.
+    cleaned = {name: book_filter.form.cleaned_data[name] for name in book_filter.filters}
+    return start(request, {name: str(value) for name, value in cleaned.items() if value})
+
+
+def start(request, filters):
+    try:
+        return redirect(request_export(request.user, filters))
+    except Refused as refused:
+        return refusal(request, refused)
+
+
+def refusal(request, refused):
+    page = render(request, "exports/refused.html", {"reason": refused.reason}, status=refused.status)
+    page.headers["Retry-After"] = refused.retry_after
+    return page
+
+
+@login_required
+@never_cache
+@require_safe
+def export_list(request):
+    """Show the user's exports, the newest first."""
+    pages = Paginator(request.user.exports.all(), 50)
+    return render(request, "exports/export_list.html", {"page": pages.get_page(request.GET.get("page"))})
+
+
+@login_required
+@never_cache
+@require_safe
+def export_detail(request, pk):
+    """Show an export."""
+    export = get_object_or_404(request.user.exports.select_related("owner", "delivery"), pk=pk)
+    return render(request, "exports/export_detail.html", {"export": export})
+
+
+@never_cache
+@require_safe
+def export_progress(request, pk):
+    """Return the part of the page that changes. When the state has changed, tell htmx to reload the page."""
+    if not request.user.is_authenticated:
+        return HttpResponseClientRefresh()  # the page redirects to the login
+    export = request.user.exports.select_related("owner", "delivery").filter(pk=pk).first()
+    if export is None:
+        return HttpResponseStopPolling("This export has been deleted.")
+    if export.state != request.GET.get("state"):
+        return HttpResponseClientRefresh()
+    return render(request, "exports/_progress.html", {"export": export})
+
+
+@login_required
+@never_cache
+@require_safe
+def export_download(request, pk):
+    """Return the file, or let nginx or the bucket send it. Only the owner of an export can download it."""
+    export = get_object_or_404(request.user.exports, pk=pk, state=State.DONE)
+    disposition = f'attachment; filename="{export.name}"'
+    if not isinstance(export.file.storage, FileSystemStorage):  # a bucket: the link works for some minutes
+        return redirect(export.file.storage.url(export.file.name, {"ResponseContentDisposition": disposition}))
+    if settings.EXPORT_ACCEL_URL:
+        accel = {"X-Accel-Redirect": f"{settings.EXPORT_ACCEL_URL}{export.file.name}"}
+        headers = {**accel, "Content-Disposition": disposition, "Content-Type": "text/csv; charset=utf-8"}
+        return HttpResponse(headers=headers)
+    try:
+        file = export.file.open()
+    except FileNotFoundError:
+        raise Http404("The file has been deleted.") from None
+    return FileResponse(file, as_attachment=True, filename=export.name, content_type="text/csv; charset=utf-8")
+
+
+@login_required
+@require_POST
+def export_cancel(request, pk):
+    """Cancel the export, unless it has ended."""
+    export = get_object_or_404(request.user.exports, pk=pk)
+    export.cancel()
+    return redirect(export)
+
+
+@login_required
+@require_POST
+def export_retry(request, pk):
+    """Start a new export with the same filters."""
+    return start(request, get_object_or_404(request.user.exports, pk=pk).filters)
+
+
+@login_required
+@require_POST
+def export_delete(request, pk):
+    """Delete an export that has ended, and its file."""
+    export = get_object_or_404(request.user.exports.exclude(ACTIVE), pk=pk)
+    name, storage = export.file.name, export.file.storage
+    export.delete()
+    if name:
+        storage.delete(name)
+    return redirect("export-list")
+
+
+@never_cache
+@require_safe
+def health(request):
+    """Tell a monitor how many exports are overdue, and for how many seconds the oldest one has been waiting.
+
+    If the number of overdue exports doesn't go down, reap_exports isn't running. If the wait grows, there are too few
+    workers.
+    """
+    try:
+        overdue = Export.objects.filter(ACTIVE, OVERDUE).count()
+        oldest = Export.objects.filter(state=State.WAITING).aggregate(Min("created_at"))["created_at__min"]
+    except DatabaseError:
+        return JsonResponse({"database": "unavailable"}, status=503)
+    wait = int((timezone.now() - oldest).total_seconds()) if oldest else 0
+    return JsonResponse({"database": "ok", "overdue_exports": overdue, "longest_wait": wait})

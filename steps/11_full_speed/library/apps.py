@@ -1,0 +1,7 @@
+"""The library: books and their authors."""
+
+from django.apps import AppConfig
+
+
+class LibraryConfig(AppConfig):
+    name = "library"

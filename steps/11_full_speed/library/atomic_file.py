@@ -1,0 +1,72 @@
+"""Files that are either complete or not there."""
+
+import errno
+import os
+import secrets
+import shutil
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def atomic_file(path, force=False):
+    """Open a new file for bytes that appears at `path` when the block ends without an error.
+
+    The data goes to a temporary file in the same folder, which is renamed at the end.
+    After an error nothing is left. Raise FileExistsError if `path` exists, unless
+    `force` is true.
+    """
+    path = Path(os.path.realpath(path))  # replace what a symbolic link points to
+    refuse_existing(path, force)
+    part = path.with_name(f".export-{secrets.token_hex(8)}.part")
+    try:
+        # A file that replaces another can be read by nobody else until it has the same permissions.
+        mode = 0o600 if path.exists() else 0o666
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            copy_permissions(path, part)
+        publish(part, path, force)
+        sync_folder(path.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def refuse_existing(path, force):
+    if os.path.lexists(path) and not path.is_file():
+        raise OSError(errno.EINVAL, "it isn't a regular file", str(path))
+    if path.exists() and not force:
+        raise FileExistsError(errno.EEXIST, "it exists", str(path))
+
+
+def copy_permissions(old, new):
+    """Copy owner, permissions and ACL where the file system allows that."""
+    with suppress(OSError, AttributeError):  # Windows has no chown
+        os.chown(new, old.stat().st_uid, old.stat().st_gid)
+    with suppress(OSError):
+        shutil.copystat(old, new)
+    os.utime(new)
+
+
+def publish(part, path, force):
+    """Give the file its name. Without `force`, never replace a file that has just appeared."""
+    if not force:
+        try:
+            return os.link(part, path)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links
+            refuse_existing(path, force)
+    return part.replace(path)
+
+
+def sync_folder(folder):
+    """Write the folder's entries to the disk, so that the name survives a power cut."""
+    with suppress(OSError):  # Windows can't open a folder
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

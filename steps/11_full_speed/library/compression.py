@@ -1,0 +1,59 @@
+"""Compress a file while it is written."""
+
+import gzip
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+SUFFIXES = {"zip": ".zip", "gzip": ".gz", "zstd": ".zst"}
+
+
+@contextmanager
+def compressed(file, method, name):
+    """Yield a file whose bytes arrive compressed in `file`. `name` is the name inside the archive."""
+    if method == "gzip":
+        # Level 6, as in the program gzip. Python's default, 9, takes a third longer and saves less than 1 %.
+        with gzip.GzipFile(name, "wb", compresslevel=6, fileobj=file) as target, InThread(target) as thread:
+            yield thread
+    elif method == "zip":
+        member = ZipInfo(name, max(time.localtime()[:6], (1980, 1, 1, 0, 0, 0)))  # a zip has no earlier dates
+        member.compress_type = ZIP_DEFLATED
+        with ZipFile(file, "w") as archive, archive.open(member, "w", force_zip64=True) as target:
+            with InThread(target) as thread:
+                yield thread
+    elif method == "zstd":
+        import zstandard
+
+        with zstandard.ZstdCompressor(threads=1).stream_writer(file, closefd=False) as target:
+            yield target
+    else:
+        yield file
+
+
+class InThread:
+    """A file whose writes happen in a thread, so the database is read while earlier data is compressed.
+
+    zlib releases Python's lock, so the thread uses a second core. An error is raised by a later write, or at the end.
+    """
+
+    AHEAD = 16  # chunks
+
+    def __init__(self, file):
+        self.file, self.thread, self.waiting = file, ThreadPoolExecutor(1), deque()
+
+    def write(self, data):
+        if len(self.waiting) == self.AHEAD:
+            self.waiting.popleft().result()
+        self.waiting.append(self.thread.submit(self.file.write, data))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        try:
+            while self.waiting and not error:
+                self.waiting.popleft().result()
+        finally:
+            self.thread.shutdown(cancel_futures=True)

@@ -1,0 +1,8 @@
+"""Error messages for the people who run a command."""
+
+
+def database_message(error):
+    """Return a sentence about a DatabaseError. If a table is missing, it says which command creates it."""
+    message = f"The database says: {(str(error).splitlines() or ['no details'])[0]}."
+    is_table_missing = "no such table" in message or ("relation" in message and "does not exist" in message)
+    return message + (" Run `manage.py migrate` first." if is_table_missing else "")

@@ -1,0 +1,34 @@
+"""The filters of the book list as options of a command."""
+
+from django.core.management.base import CommandError
+
+from library.filters import BookFilter
+from library.models import Genre
+
+
+def add_filter_options(parser):
+    """Add an option for each filter to an argument parser."""
+    group = parser.add_argument_group("filters, as on the page")
+    group.add_argument("--q", metavar="TEXT", help="only books with TEXT in title or author")
+    group.add_argument("--genre", help=f"one of {', '.join(Genre.values)}")
+    date = {"metavar": "DATE", "help": "a date like 2001-12-31"}
+    group.add_argument("--published-from", **date)
+    group.add_argument("--published-to", **date)
+
+
+def filters_from(options):
+    """Return the filters among a command's options, as `filtered_books` takes them."""
+    given = {name: options.get(name) for name in BookFilter.base_filters}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def invalid_filters(error):
+    """Return a CommandError that names the options of a ValidationError, in one line."""
+    texts = [f"--{name.replace('_', '-')}: {' '.join(messages)}" for name, messages in error.message_dict.items()]
+    return CommandError(" ".join(" ".join(texts).split()))
+
+
+def filter_options(filters):
+    """Return the options that mean the same as the filters: {"q": "x"} becomes ["--q=x"]."""
+    given = {name: filters.get(name) for name in BookFilter.base_filters}
+    return [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value]

@@ -1,0 +1,75 @@
+"""The same lines through the fastest interface of the database: `export_books --engine native`."""
+
+import json
+import subprocess
+import sys
+from contextlib import closing
+from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
+
+from django.core.exceptions import EmptyResultSet
+from django.db import DatabaseError, connections
+from django.db.backends.sqlite3.base import SQLiteCursorWrapper
+
+from library import arrow_reader
+from library.book_csv import BATCH
+
+PACKAGES = ["adbc-driver-sqlite", "nanoarrow"]  # for SQLite
+
+
+def native_reader(queryset):
+    """Return a function for `write_csv(read=...)`, or a string that says why there is none."""
+    connection = connections[queryset.db]
+    if connection.vendor == "postgresql":
+        return read_stream
+    if connection.vendor != "sqlite":
+        return f"there is none for {connection.display_name}"
+    if not Path(connection.settings_dict["NAME"]).is_file():
+        return "it needs a SQLite file"
+    if not all(find_spec(name.replace("-", "_")) for name in PACKAGES):
+        return f"run `pip install {' '.join(PACKAGES)}` first"
+    return read_arrow
+
+
+def read_stream(lines):
+    """Read the lines with psycopg's stream(). PostgreSQL sends rows while we write others."""
+    from psycopg import capabilities
+
+    connection = connections[lines.db]
+    size = BATCH if capabilities.has_stream_chunked() else 1  # rows at a time: many since libpq 17
+    sql, params = lines.query.get_compiler(connection=connection).as_sql()
+    with connection.wrap_database_errors, connection.cursor() as cursor:
+        with closing(cursor.stream(sql, params, size=size)) as rows:
+            while batch := [line for (line,) in islice(rows, BATCH)]:
+                yield "".join(batch).encode(), len(batch)
+
+
+def read_arrow(lines):
+    """Read the lines with ADBC, in a child process.
+
+    ADBC's driver has its own SQLite. If two copies of SQLite open a file in one process, the locks of one end when
+    the other closes the file, and the database can be damaged (https://sqlite.org/howtocorrupt.html, 2.2.1).
+    """
+    connection = connections[lines.db]
+    try:
+        sql, params = lines.query.get_compiler(connection=connection).as_sql()
+    except EmptyResultSet:  # the filters can't match anything
+        return
+    request = {
+        "uri": Path(connection.settings_dict["NAME"]).absolute().as_uri() + "?mode=ro",
+        "timeout": connection.settings_dict["OPTIONS"].get("timeout", 5),  # seconds
+        "sql": SQLiteCursorWrapper.convert_query(None, sql),  # ? instead of %s
+        "params": params,
+        "batch": BATCH,
+    }
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, arrow_reader.__file__], **pipes) as child:
+        try:
+            child.stdin.write(json.dumps(request).encode())
+            child.stdin.close()
+            yield from arrow_reader.read_messages(child.stdout)
+            if error := child.stderr.read().decode().strip():
+                raise DatabaseError(error.splitlines()[0])
+        finally:
+            child.kill()

@@ -1,0 +1,158 @@
+"""Helpers for the tests of exports: a library with users, its site, and the processes that it starts."""
+
+import json
+import os
+import re
+import socket
+import sqlite3
+import threading
+import uuid
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.servers import gunicorn, manage, wait_for
+
+NEW = "/exports/new/"
+ADDRESS = "reader@example.com"
+ADD_USERS = """
+from django.contrib.auth.models import User
+for name in ("reader", "other"):
+    User.objects.create_user(name, f"{name}@example.com", name)
+"""
+
+
+def add_users(database):
+    """Add the users `reader` and `other`. Their passwords are their names."""
+    done = manage(database, "shell", "-v0", "-c", ADD_USERS)
+    assert done.returncode == 0, done.stderr
+
+
+@dataclass
+class Library:
+    """A SQLite database for one test, and the folder for the files of its site."""
+
+    database: Path
+    folder: Path
+    variables: dict = field(default_factory=dict)  # environment variables of the site and its processes
+
+    def __post_init__(self):
+        (self.folder / "tmp").mkdir()
+        self.variables |= {"DATA_DIR": str(self.folder / "data"), "TMPDIR": str(self.folder / "tmp")}
+        self.variables = {"EXPORT_RUNNER": "subprocess", "EXPORT_MAX_RUNNING": "100", **self.variables}
+
+    @contextmanager
+    def site(self, *options, **keywords):
+        """Run gunicorn. At the end, kill the exports that are still running."""
+        log = self.folder / f"gunicorn-{uuid.uuid4()}.log"
+        with gunicorn(self.database, log, *options, variables=self.variables, **keywords) as site:
+            try:
+                yield site
+            finally:
+                for process in self.processes():
+                    with suppress(psutil.NoSuchProcess):
+                        process.kill()
+
+    def manage(self, *arguments, **options):
+        return manage(self.database, *arguments, variables=self.variables, **options)
+
+    def processes(self):
+        """Return the processes that run an export of this library."""
+        return [process for process in psutil.process_iter() if self.is_export(process)]
+
+    def is_export(self, process):
+        with suppress(psutil.Error):
+            is_ours = str(self.folder / "data") == process.environ().get("DATA_DIR")
+            return is_ours and "run_task" in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE
+        return False
+
+    def files(self):
+        """Return what the site has saved, and what is left in its temporary folder."""
+        folders = (self.folder / "data", self.folder / "tmp")
+        return [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+
+    def sql(self, query, *values):
+        """Run a query, and return its rows as dictionaries."""
+        with closing(sqlite3.connect(self.database, timeout=20)) as connection, connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(query, values).fetchall()]
+
+    def add_export(self, **filters):
+        """Add a waiting export of the user `reader` that nothing has started. Return its id."""
+        export_id = uuid.uuid4()
+        self.sql(
+            "INSERT INTO exports_export "
+            "(id, owner_id, filters, state, token, tries_left, rows_done, file, error, created_at) "
+            "SELECT ?, id, ?, 'waiting', 0, 5, 0, '', '', datetime() FROM auth_user WHERE username = 'reader'",
+            export_id.hex,
+            json.dumps(filters),
+        )
+        return str(export_id)
+
+    def export(self, export_id):
+        """Return the row of an export as a dictionary."""
+        (row,) = self.sql("SELECT * FROM exports_export WHERE id = ?", uuid.UUID(export_id).hex)
+        return row
+
+    def wait_for_state(self, export_id, *states):
+        wait_for(lambda: self.export(export_id)["state"] in states, f"the export to be {' or '.join(states)}")
+        return self.export(export_id)
+
+
+@contextmanager
+def logged_in(site, name="reader"):
+    """Yield an HTTP client that is logged in."""
+    limits = httpx.Limits(max_keepalive_connections=0)  # gunicorn closes idle connections
+    with httpx.Client(base_url=f"http://127.0.0.1:{site.port}", timeout=60, limits=limits) as client:
+        client.get("/login/")
+        answer = post(client, "/login/", username=name, password=name)
+        assert answer.status_code == 302, answer.text
+        yield client
+
+
+def post(client, path, **fields):
+    """Send a form, with the token against CSRF."""
+    return client.post(path, data={"csrfmiddlewaretoken": client.cookies["csrftoken"], **fields})
+
+
+def request_export(client, query=""):
+    """Ask for an export, and return its id."""
+    answer = post(client, NEW + query)
+    assert answer.status_code == 302, answer.text
+    return re.fullmatch(r"/exports/([0-9a-f-]{36})/", answer.headers["Location"]).group(1)
+
+
+@contextmanager
+def silent_smtp():
+    """Run a mail server that accepts connections and says nothing, so each job waits at its email.
+
+    Yield its URL and the list of its connections.
+    """
+    connections = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept():
+            with suppress(OSError):  # the server has been closed
+                while True:
+                    connections.append(server.accept()[0])
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        try:
+            yield f"smtp://127.0.0.1:{server.getsockname()[1]}", connections
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            for connection in connections:
+                connection.close()
+
+
+def wait_for_jobs(connections, number=1):
+    wait_for(lambda: len(connections) >= number, f"{number} jobs at their email")
+
+
+posix = pytest.mark.skipif(os.name != "posix", reason="signals and sessions are for Unix")

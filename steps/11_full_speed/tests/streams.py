@@ -1,0 +1,33 @@
+"""Helpers for the tests of streams."""
+
+import time
+
+from tests.servers import STEP, wait_for
+
+DOWNLOAD = "/books/download/"
+
+
+def shipped_nginx_conf():
+    """Return this step's nginx.conf with the test's ports."""
+    server = (STEP / "nginx.conf").read_text()
+    for shipped, here in (("listen 80;", "listen 127.0.0.1:{port};"), ("127.0.0.1:8000", "127.0.0.1:{upstream}")):
+        assert shipped in server
+        server = server.replace(shipped, here)
+    return server
+
+
+def warm_up(site):
+    """Wait until a worker has imported everything. A short timeout can end the first workers."""
+    wait_for(lambda: site.get("/books/")[0] == 200, "a page")
+
+
+def first_and_last_byte(site):
+    """Return the seconds until the first books of the download arrive, and until the last ones do."""
+    started = time.monotonic()
+    with site.open(DOWNLOAD) as response:
+        assert response.status == 200
+        response.read(1_000)  # the header alone has 59
+        first = time.monotonic() - started
+        while response.read(1_000_000):
+            pass
+    return first, time.monotonic() - started

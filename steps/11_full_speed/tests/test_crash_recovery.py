@@ -1,0 +1,235 @@
+"""Tokens, leases, and the reaper: an export ends once, whatever dies."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.core import mail
+from django.core.files.base import ContentFile
+from django.core.management import call_command
+from django.db import OperationalError
+from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
+
+from exports import job, reaper
+from exports.models import Delivery, Export, LeaseLost
+from exports.tasks import run_export
+from library.factories import BookFactory
+from tests.exporting import ADDRESS
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def folders(one_connection, settings, tmp_path):
+    settings.MEDIA_ROOT, settings.EXPORT_TMP_DIR = tmp_path, tmp_path / "tmp"
+
+
+@pytest.fixture
+def export():
+    BookFactory.create_batch(3)
+    return Export.objects.create(owner=User.objects.create_user("reader", ADDRESS))
+
+
+def same(export):
+    """Return the export as another process sees it."""
+    return Export.objects.get(pk=export.pk)
+
+
+def end_leases():
+    """Move all leases to the past, as if their time was over."""
+    for model in (Export, Delivery):
+        model.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+
+
+def tasks():
+    return list(DBTaskResult.objects.order_by("enqueued_at"))
+
+
+# The token
+
+
+def test_a_running_export_can_be_claimed_when_its_lease_is_over(export):
+    assert export.claim() == 1
+    other = same(export)
+    assert other.claim() is None
+    end_leases()
+    assert other.claim() == 2
+
+
+def test_a_process_that_comes_back_changes_nothing(export, tmp_path):
+    old = export.claim()
+    end_leases()
+    other = same(export)
+    new = other.claim()
+    for change in (
+        lambda: export.report(old, rows_done=1),
+        lambda: export.finish(old, ContentFile(b"old"), rows=1),
+    ):
+        with pytest.raises(LeaseLost):
+            change()
+    assert not export.fail(old, "No.") and not export.release(old, seconds=1)
+    other.finish(new, ContentFile(b"new"), rows=2)
+    assert (same(export).state, same(export).rows_done) == ("done", 2)
+    assert [path.read_text() for path in (tmp_path / "exports").iterdir()] == ["new"]
+
+
+def test_a_token_is_never_used_twice(export):
+    tokens = []
+    for _ in range(4):
+        tokens.append(export.claim())
+        export.release(tokens[-1], seconds=1)
+    Export.objects.update(tries_left=5)  # as an administrator might do
+    tokens.append(same(export).claim())
+    assert tokens == [1, 2, 3, 4, 5]
+
+
+def test_a_heartbeat_extends_the_lease(export):
+    token = export.claim()
+    end_leases()
+    export.report(token)
+    assert same(export).claim() is None
+
+
+def test_a_heartbeat_that_cannot_be_saved_does_not_stop_the_job(export, monkeypatch, settings):
+    settings.EXPORT_LEASE = 0.05  # seconds
+    tried = []
+
+    def fail(self, token):
+        tried.append(token)
+        raise OperationalError("the database is away")
+
+    token = export.claim()
+    monkeypatch.setattr(Export, "report", fail)
+    with job.heartbeat(export, token):
+        while len(tried) < 3:
+            pass
+    assert set(tried) == {1}
+
+
+# The reaper
+
+
+def test_an_overdue_export_is_started_again(export):
+    assert reaper.reap() == (0, 0)
+    export.claim()
+    end_leases()
+    assert reaper.reap() == (1, 0)
+    assert same(export).state == "waiting" and len(tasks()) == 1
+    assert reaper.reap() == (0, 0)  # the task has time to start
+    job.run(str(export.pk))
+    assert (same(export).state, same(export).token) == ("done", 2)
+
+
+def test_an_export_that_waits_without_a_task_is_started_and_one_with_a_task_is_not(export):
+    end_leases()
+    assert reaper.reap() == (1, 0)
+    assert len(tasks()) == 1
+    end_leases()
+    assert reaper.reap() == (0, 0)  # a long queue is no reason to enqueue it again
+    assert len(tasks()) == 1
+
+
+def test_an_export_that_kills_each_worker_fails_after_five_tries(export):
+    for number in range(1, 6):
+        assert same(export).claim() == number
+        end_leases()
+        reaper.reap()
+    assert (same(export).state, same(export).error) == ("failed", "The export stopped unexpectedly 5 times.")
+    job.run(str(export.pk))
+    assert mail.outbox[0].subject == "Your export failed"
+
+
+def test_an_export_that_could_not_be_started_for_a_day_fails(export):
+    end_leases()
+    Export.objects.update(created_at=timezone.now() - timedelta(days=1, seconds=1))
+    assert reaper.reap() == (1, 0)
+    assert (same(export).state, same(export).error) == (
+        "failed",
+        "The export could not be started. Please try again.",
+    )
+
+
+def test_the_reaper_leaves_an_export_alone_whose_worker_comes_back_at_this_moment(export, monkeypatch):
+    token = export.claim()
+    end_leases()
+    overdue = same(export)
+    export.report(token)  # between the reaper's SELECT and its UPDATE
+    assert not reaper.recover_export(overdue)
+    Export.objects.update(tries_left=0)
+    overdue.tries_left = 0
+    assert not reaper.recover_export(overdue)
+    assert same(export).state == "running" and tasks() == []
+
+
+def test_the_command_says_what_it_did(export, capsys):
+    call_command("reap_exports")
+    assert capsys.readouterr().out == ""
+    end_leases()
+    call_command("reap_exports")
+    assert capsys.readouterr().out == "Overdue: 1 exports, 0 emails.\n"
+
+
+def test_retry_and_new_task_are_one_transaction(export, monkeypatch):
+    def fail(*arguments, **options):
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(job, "write_file", fail)
+    run_export.call(str(export.pk))
+    assert same(export).state == "waiting"
+    (task,) = tasks()
+    assert timedelta(seconds=5) < task.run_after - timezone.now() <= timedelta(seconds=10)
+    with monkeypatch.context() as context:
+        context.setattr(DBTaskResult.objects, "create", fail)
+        end_leases()
+        with pytest.raises(OSError, match="disk"):
+            run_export.call(str(export.pk))
+    assert (same(export).state, same(export).token, len(tasks())) == ("running", 2, 1)
+
+
+# The email
+
+
+def test_the_email_is_recorded_together_with_the_end_of_the_export(export, monkeypatch):
+    def fail(*arguments, **options):
+        raise OperationalError("no")
+
+    monkeypatch.setattr(Delivery.objects, "get_or_create", fail)
+    with pytest.raises(OperationalError):
+        export.finish(export.claim(), ContentFile(b"abc"), rows=1)
+    assert same(export).state == "running"
+
+
+def test_an_email_whose_process_died_before_it_began_is_sent_by_another(export):
+    export.finish(export.claim(), ContentFile(b"abc"), rows=1)
+    end_leases()
+    assert reaper.reap() == (0, 1)
+    assert len(tasks()) == 1
+    job.run(str(export.pk))
+    assert len(mail.outbox) == 1 and same(export).delivery.sent_at
+    assert reaper.reap() == (0, 0)
+
+
+def test_an_email_whose_process_died_while_sending_is_not_sent_again(client, export):
+    export.finish(export.claim(), ContentFile(b"abc"), rows=1)
+    assert export.delivery.claim() == 1
+    job.run(str(export.pk))
+    assert mail.outbox == []
+    end_leases()
+    assert reaper.reap() == (0, 1)
+    job.run(str(export.pk))
+    assert mail.outbox == [] == tasks()
+    client.force_login(export.owner)
+    page = client.get(export.get_absolute_url()).content.decode().replace("&#x27;", "'")
+    assert "We don't know whether the email was sent." in page
+
+
+def test_a_sender_that_comes_back_changes_nothing(export):
+    export.finish(export.claim(), ContentFile(b"abc"), rows=1)
+    slow, fast = (Delivery.objects.get() for _ in range(2))
+    old = slow.claim()
+    assert slow.release(old, seconds=1)
+    fast.refresh_from_db()
+    new = fast.claim()
+    assert not slow.release(old, seconds=1) and not slow.end(old, error="No.")
+    assert fast.end(new) and Delivery.objects.get().sent_at

@@ -1,0 +1,71 @@
+"""Streams that end early: what ends them, what detects it, and what helps."""
+
+import re
+from http.client import IncompleteRead
+
+import pytest
+
+from tests.servers import gunicorn, make_database, manage, nginx
+from tests.streams import DOWNLOAD, shipped_nginx_conf, warm_up
+
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.covers("library/book_csv.py", "library/views.py", "gunicorn.conf.py", "nginx.conf"),
+]
+
+# With more than one thread, gunicorn uses gthread whatever the worker class is.
+SYNC_WITH_SHORT_TIMEOUT = ("--worker-class=sync", "--threads=1", "--timeout=1")
+
+
+def test_trap_gunicorn_kills_a_sync_worker_that_is_still_sending(large_database, tmp_path):
+    with gunicorn(large_database, tmp_path / "gunicorn.log", *SYNC_WITH_SHORT_TIMEOUT) as site:
+        warm_up(site)
+        with site.open(DOWNLOAD) as response:
+            assert response.status == 200
+            with pytest.raises((IncompleteRead, ConnectionError)):
+                response.read()
+        assert "WORKER TIMEOUT" in site.log.read_text()
+
+
+def test_trap_over_http_1_0_a_truncated_file_looks_complete(large_database, last_isbn, tmp_path):
+    server = shipped_nginx_conf().replace("proxy_http_version 1.1", "proxy_http_version 1.0")
+    with gunicorn(large_database, tmp_path / "gunicorn.log", *SYNC_WITH_SHORT_TIMEOUT) as upstream:
+        warm_up(upstream)
+        with nginx(upstream, tmp_path / "nginx", server) as site:
+            status, body = site.get(DOWNLOAD)
+    assert status == 200
+    assert body.startswith(b"title,author") and last_isbn not in body
+
+
+def test_over_http_1_1_a_truncated_file_is_an_error(large_database, tmp_path):
+    with gunicorn(large_database, tmp_path / "gunicorn.log", *SYNC_WITH_SHORT_TIMEOUT) as upstream:
+        warm_up(upstream)
+        with nginx(upstream, tmp_path / "nginx", shipped_nginx_conf()) as site, site.open(DOWNLOAD) as response:
+            assert response.status == 200
+            with pytest.raises((IncompleteRead, ConnectionError)):
+                response.read()
+
+
+def test_a_database_error_while_streaming_is_an_error_for_the_client(tmp_path):
+    database = make_database(tmp_path / "library.sqlite3", books=5_000)
+    with gunicorn(database, tmp_path / "gunicorn.log") as site:
+        assert site.get(DOWNLOAD)[0] == 200
+        # A title that isn't valid UTF-8, as a broken import leaves it.
+        spoil = "UPDATE library_book SET title = CAST(x'ff' AS text) WHERE id = (SELECT max(id) FROM library_book)"
+        statement = f"from django.db import connection; connection.cursor().execute({spoil!r})"
+        assert manage(database, "shell", "-c", statement).returncode == 0
+        with site.open(DOWNLOAD) as response:
+            assert response.status == 200
+            with pytest.raises((IncompleteRead, ConnectionError)):
+                response.read()
+        assert re.search("OperationalError.*UTF-8", site.log.read_text())
+
+
+def test_a_query_that_fails_immediately_is_an_error_page(tmp_path):
+    database = tmp_path / "library.sqlite3"  # without tables
+    with gunicorn(database, tmp_path / "gunicorn.log") as site:
+        assert site.get(DOWNLOAD)[0] == 500
+        make_database(database, books=10)
+        with site.open(DOWNLOAD) as response:
+            assert response.status == 200
+            assert response.headers["Transfer-Encoding"] == "chunked"

@@ -1,0 +1,88 @@
+"""The view and the process that it starts, with a real gunicorn and a real mail server."""
+
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.exporting import ADDRESS, logged_in, posix, request_export, silent_smtp, wait_for_jobs
+from tests.servers import smtp, wait_for
+
+pytestmark = [
+    pytest.mark.server,
+    posix,
+    pytest.mark.covers("exports", "library/book_csv.py", "tests/exporting.py", "gunicorn.conf.py"),
+]
+
+
+def test_page_email_and_download_have_the_same_bytes(library):
+    with smtp() as (url, emails):
+        library.variables["EMAIL_URL"] = url
+        with library.site() as site, logged_in(site) as client:
+            export_id = request_export(client, "?genre=novel")
+            (email,) = wait_for(lambda: emails, "the email")
+            (attachment,) = email.iter_attachments()
+            expected = client.get("/books/download/?genre=novel").content
+            assert attachment.get_content() == expected
+            assert client.get(f"/exports/{export_id}/download/").content == expected
+            assert email["To"] == ADDRESS
+            wait_for(lambda: not library.processes(), "the process to end")
+            assert [path.name for path in library.files()] == [f"{export_id}-1.csv"]  # nothing else is left
+            with logged_in(site, "other") as other:
+                assert other.get(f"/exports/{export_id}/download/").status_code == 404
+
+
+def test_the_view_answers_while_the_job_runs(library):
+    with silent_smtp() as (url, connections):
+        library.variables["EMAIL_URL"] = url
+        with library.site() as site, logged_in(site) as client:
+            export_id = request_export(client, "?q=secret+diary")
+            wait_for_jobs(connections)
+            (process,) = library.processes()
+            # Neither the address nor the search is visible.
+            assert process.cmdline()[-3:] == ["run_task", "exports.tasks.run_export", f'[["{export_id}"], {{}}]']
+            assert os.getsid(process.pid) == process.pid  # a session of its own
+            # Neither the site's sockets nor its terminal are open in the process.
+            assert [each for each in process.net_connections() if each.status == psutil.CONN_LISTEN] == []
+            assert str(Path(f"/proc/{process.pid}/fd/0").readlink()) == os.devnull
+
+
+def test_the_progress_is_saved_while_the_books_are_read_and_others_write(large_library):
+    large_library.variables["EXPORT_MAIL_LIMIT"] = "1"
+    seen = set()
+    with large_library.site() as site, logged_in(site) as client:
+        export_id = request_export(client)
+
+        def has_ended():
+            row = large_library.export(export_id)
+            seen.add((row["rows_done"], row["rows_total"]))
+            large_library.sql("UPDATE auth_user SET last_name = last_name || '.'")
+            return row["state"] == "done"
+
+        wait_for(has_ended, "the export")
+    between = [(done, total) for done, total in seen if total and 0 < done < total]
+    assert len(between) >= 3 and {total for _, total in between} == {400_000}
+    assert all(done % 10_000 == 0 for done, _ in between)
+
+
+def test_the_job_survives_ctrl_c_and_the_end_of_the_server(library):
+    with silent_smtp() as (url, connections):
+        library.variables["EMAIL_URL"] = url
+        with library.site() as site, logged_in(site) as client:
+            request_export(client)
+            wait_for_jobs(connections)
+            (job,) = library.processes()
+            for process in [site.process, *site.process.children(), job]:
+                if os.getsid(process.pid) == os.getsid(site.process.pid):  # a terminal signals its own session
+                    process.send_signal(signal.SIGINT)
+            site.process.wait(timeout=30)
+            assert job.is_running() and job.status() != psutil.STATUS_ZOMBIE
+
+
+def test_the_process_needs_no_path_and_no_active_virtual_environment(library):
+    """Popen gets sys.executable, the Python of the virtual environment."""
+    library.variables |= {"PATH": "", "VIRTUAL_ENV": ""}
+    with library.site() as site, logged_in(site) as client:
+        library.wait_for_state(request_export(client), "done")

@@ -1,0 +1,259 @@
+"""The settings and the files of a site that others can reach."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import httpx
+import pytest
+
+from tests.servers import STEP, free_port, manage, nginx, postgresql, program, smtp
+
+pytestmark = [pytest.mark.server, pytest.mark.covers("config", "deploy", "exports/checks.py", "exports/logs.py")]
+DEPLOY = STEP / "deploy"
+ENVIRONMENT = {
+    "DJANGO_SETTINGS_MODULE": "config.production",
+    "SECRET_KEY": "a-key-of-fifty-characters-that-nobody-else-knows-0123456789",
+    "ALLOWED_HOSTS": "books.example.com",
+    "SITE_URL": "https://books.example.com",
+    "EMAIL_FROM": "library@books.example.com",
+    "EMAIL_URL": "smtp://127.0.0.1:1",  # nothing listens there
+    "EXPORT_RUNNER": "database",
+}
+
+
+def check(library, *options, **variables):
+    library.variables |= ENVIRONMENT | variables
+    return library.manage("check", *options)
+
+
+def test_djangos_check_for_deployments_finds_nothing(library):
+    library.database = "postgres://library@127.0.0.1/library"
+    done = check(library, "--deploy", "--fail-level=DEBUG")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "variables, error",
+    [
+        ({}, "(exports.E101) DATABASE_URL names a SQLite file."),
+        ({"DATA_DIR": str(STEP / "data")}, "(exports.E103) DATA_DIR is inside the code."),
+        (
+            {"EXPORT_RUNNER": "celery", "CELERY_BROKER_URL": "filesystem://"},
+            "(exports.E102) CELERY_BROKER_URL is a folder of this machine.",
+        ),
+    ],
+)
+def test_what_is_for_learning_only_is_refused(library, variables, error):
+    assert library.manage("check").returncode == 0
+    done = check(library, "--deploy", **variables)
+    assert done.returncode == 1 and error in done.stderr
+
+
+@pytest.mark.parametrize(
+    "name, value, error",
+    [
+        ("SECRET_KEY", "", "SECRET_KEY is missing."),
+        ("ALLOWED_HOSTS", "", "ALLOWED_HOSTS is missing."),
+        ("SITE_URL", "", "SITE_URL is missing."),
+        ("EMAIL_FROM", "", "EMAIL_FROM is missing."),
+        ("EMAIL_URL", "", "EMAIL_URL is missing."),
+        ("DATA_DIR", "", "DATA_DIR is missing."),
+        ("EXPORT_RUNNER", "celery", "CELERY_BROKER_URL is missing."),
+        ("SITE_URL", "http://books.example.com", "SITE_URL must begin with https://."),
+        ("EXPORT_QUOTA", "none", "EXPORT_QUOTA must be a whole number from 1 to 1,000,000,000,000, not 'none'."),
+        ("EXPORT_RETENTION_DAYS", "9999999", "EXPORT_RETENTION_DAYS must be a whole number from 1 to 36,500"),
+        ("EXPORT_TIME_LIMIT", "0", "EXPORT_TIME_LIMIT must be a whole number from 1"),
+    ],
+)
+def test_a_missing_or_wrong_variable_is_named_in_the_last_line(library, name, value, error):
+    done = check(library, **{name: value})
+    assert done.returncode != 0
+    assert error in done.stderr.strip().splitlines()[-1]
+
+
+def test_settings_without_a_backend_are_refused(library):
+    library.variables["DJANGO_SETTINGS_MODULE"] = "tests.settings_no_tasks"
+    done = library.manage("check")
+    assert done.returncode == 1
+    assert "(exports.E001) TASKS has no backend 'default' that runs exports in the background." in done.stderr
+
+
+def test_all_variables_of_the_shipped_file_are_read(library):
+    code = "".join((STEP / "config" / name).read_text() for name in ("settings.py", "production.py"))
+    names = re.findall(r"^#?([A-Z0-9_]+)=", (DEPLOY / "library.env").read_text(), re.MULTILINE)
+    assert len(names) > 8
+    assert [name for name in names if name not in code and not name.startswith(("AWS_", "DJANGO_SETTINGS"))] == []
+
+
+def test_each_line_of_the_log_is_json_with_the_id_of_its_export(library):
+    library.variables |= ENVIRONMENT
+    export_id = library.add_export(genre="novel")
+    done = library.manage("run_task", "exports.tasks.run_export", f'[["{export_id}"], {{}}]')
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert {"time", "level", "logger", "message", "export"} <= lines[-1].keys()
+    assert any(f"Export {export_id} is done: " in line["message"] for line in lines)
+    assert {line["export"] for line in lines} == {export_id}
+
+
+def test_the_site_uses_https_only_behind_a_proxy_that_says_so(library):
+    library.variables |= ENVIRONMENT
+    host = {"Host": "books.example.com"}
+    with library.site(settings="config.production") as site:
+        with site.open("/books/", **host) as answer:
+            assert (answer.status, answer.headers["Location"]) == (301, "https://books.example.com/books/")
+        with site.open("/login/", **host, **{"X-Forwarded-Proto": "https"}) as answer:
+            assert answer.status == 200
+            assert "max-age=3600" in answer.headers["Strict-Transport-Security"]
+            assert "Secure" in answer.headers["Set-Cookie"]
+        assert site.get("/health/")[0] == 200  # for the monitor on this machine
+        with site.open("/books/", Host="evil.example.com", **{"X-Forwarded-Proto": "https"}) as answer:
+            assert answer.status == 400
+
+
+def test_the_health_page_counts_overdue_exports_and_is_a_503_without_the_database(library):
+    with library.site() as site:
+
+        def health():
+            status, body = site.get("/health/")
+            return status, json.loads(body)
+
+        assert health() == (200, {"database": "ok", "overdue_exports": 0, "longest_wait": 0})
+        library.add_export()
+        library.sql(
+            "UPDATE exports_export SET lease_until = '2100-01-01', created_at = datetime('now', '-500 seconds')"
+        )
+        status, answer = health()
+        assert (status, answer["overdue_exports"], 500 <= answer["longest_wait"] < 600) == (200, 0, True)
+        library.sql("UPDATE exports_export SET lease_until = '2000-01-01'")
+        assert health()[1]["overdue_exports"] == 1
+        library.sql("ALTER TABLE exports_export RENAME TO lost")
+        assert health() == (503, {"database": "unavailable"})
+
+
+@pytest.mark.services
+def test_a_locked_row_does_not_hold_the_requests_of_others(tmp_path):
+    import psycopg
+
+    with postgresql() as url, psycopg.connect(url) as connection:
+        assert manage(url, "migrate", "-v0").returncode == 0
+        variables = {**ENVIRONMENT, "DATA_DIR": str(tmp_path), "DATABASE_URL": url}
+        code = "from django.contrib.auth.models import User; User.objects.create_user('reader', '', 'reader')"
+        assert manage(url, "shell", "-v0", "-c", code).returncode == 0
+        connection.execute("SELECT * FROM auth_user FOR UPDATE")  # and no commit
+        code = (
+            "from exports.limits import request_export; from django.contrib.auth.models import User; "
+            "request_export(User.objects.get(), {})"
+        )
+        done = manage(url, "shell", "-v0", "-c", code, variables=variables)
+        assert "canceling statement due to lock timeout" in done.stderr
+
+
+def test_systemd_accepts_the_shipped_units(tmp_path):
+    """Their paths are those of a server, so programs of this machine stand in for them."""
+    python = tmp_path / "srv/library/.venv/bin/python"
+    python.parent.mkdir(parents=True)
+    shutil.copy("/bin/true", python)
+    for unit in DEPLOY.glob("library-*.*"):
+        if unit.is_file():
+            (tmp_path / unit.name).write_text(unit.read_text().replace("/srv/library", f"{tmp_path}/srv/library"))
+    units = sorted(str(unit).replace("@", "@1") for unit in tmp_path.glob("library-*"))
+    assert len(units) == 8
+    checked = subprocess.run([program("systemd-analyze"), "verify", "--man=no", *units], capture_output=True, text=True)
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+    broken = tmp_path / "library-broken.service"
+    broken.write_text((tmp_path / "library-web.service").read_text().replace("Restart=always", "Restart=sometimes"))
+    checked = subprocess.run([program("systemd-analyze"), "verify", "--man=no", broken], capture_output=True, text=True)
+    assert "sometimes" in checked.stderr
+
+
+def test_the_sandbox_of_each_unit_is_rated_as_good(tmp_path):
+    units = tmp_path / "etc/systemd/system"
+    shutil.copytree(DEPLOY, units)
+    for name in ("web", "worker@1", "migrate", "reap", "prune"):
+        options = [f"--root={tmp_path}", "security", "--offline=true", "--threshold=30"]  # 3.0 of 10
+        command = [program("systemd-analyze"), *options, f"library-{name}.service"]
+        checked = subprocess.run(command, capture_output=True, text=True)
+        assert checked.returncode == 0, checked.stdout[-200:] + checked.stderr
+
+
+def test_the_timers_call_commands_of_this_step(library):
+    lines = [line for unit in DEPLOY.glob("*.service") for line in unit.read_text().splitlines()]
+    calls = [
+        line.partition("manage.py ")[2].split() for line in lines if line.startswith("ExecStart=") and "manage" in line
+    ]
+    names = {call[0] for call in calls}
+    assert names == {"reap_exports", "prune_exports", "prune_db_task_results", "clearsessions", "db_worker", "migrate"}
+    for call in calls:
+        if call[0] != "db_worker":
+            done = library.manage(*call)
+            assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    certificate, key = tmp_path / "fullchain.pem", tmp_path / "privkey.pem"
+    subject = ["-subj", "/CN=books.example.com", "-days", "2", "-out", certificate, "-keyout", key]
+    command = [program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def test_nginx_accepts_the_shipped_configuration_and_sends_the_files(library, tmp_path, certificate):
+    tls = free_port()
+    server = (DEPLOY / "nginx.conf").read_text()
+    server = server.replace("listen 80;", "listen 127.0.0.1:{port};")
+    server = (
+        server.replace("listen 443 ssl", f"listen 127.0.0.1:{tls} ssl")
+        .replace("listen [::]:80;", "")
+        .replace("listen [::]:443 ssl;", "")
+    )
+    server = server.replace("/etc/letsencrypt/live/books.example.com", str(tmp_path))
+    server = server.replace("unix:/run/library.sock", "127.0.0.1:{upstream}")
+    server = server.replace("/var/lib/library/files", str(library.folder / "data" / "files"))
+    export_id = library.add_export(genre="novel")
+    library.manage("run_task", "exports.tasks.run_export", f'[["{export_id}"], {{}}]')
+    library.variables |= ENVIRONMENT | {"EXPORT_ACCEL_URL": "/files/"}
+    with (
+        library.site(settings="config.production") as site,
+        nginx(site, tmp_path / "nginx", server) as front,
+    ):
+        with front.open("/books/?q=a", Host="books.example.com") as answer:
+            assert (answer.status, answer.headers["Location"]) == (301, "https://books.example.com/books/?q=a")
+        options = {"verify": False, "headers": {"Host": "books.example.com", "X-Forwarded-Proto": "http"}}
+        with httpx.Client(base_url=f"https://127.0.0.1:{tls}", **options) as client:
+            answer = client.get("/books/")
+            assert answer.status_code == 200 and "The library" in answer.text
+            assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+            assert client.get("/health/").status_code == 404
+            assert client.get(f"/files/exports/{export_id}-1.csv").status_code == 404  # only through the view
+            client.get("/login/")
+            form = {"csrfmiddlewaretoken": client.cookies["csrftoken"], "username": "reader", "password": "reader"}
+            assert (
+                client.post("/login/", data=form, headers={"Referer": "https://books.example.com/"}).status_code == 302
+            )
+            path = f"/exports/{export_id}/download/"
+            whole = client.get(path)
+            assert whole.content.count(b",979") == library.export(export_id)["rows_done"]
+            assert whole.headers["ETag"] and "books-" in whole.headers["Content-Disposition"]
+            part = client.get(path, headers={"Range": "bytes=10-19"})
+            assert (part.status_code, part.content) == (206, whole.content[10:20])
+            for login in ("/login/", "/admin/login/"):  # they count together
+                tries = [client.get(login).status_code for _ in range(15)]
+                assert tries[-1] == 429
+            assert client.get("/books/").status_code == 200
+
+
+def test_no_secret_is_in_a_log_or_on_a_command_line(library):
+    """The mail server of this test wants no password, so the email fails."""
+    export_id = library.add_export(genre="novel")
+    with smtp() as (url, _):
+        library.variables |= ENVIRONMENT | {"EMAIL_URL": url.replace("smtp://", "smtp://librarian:a-password@")}
+        done = library.manage("run_task", "exports.tasks.run_export", f'[["{export_id}"], {{}}]')
+    assert "could not be sent" in done.stderr
+    with library.site(settings="config.production") as site:
+        site.get("/books/")
+        logged = done.stdout + done.stderr + site.log.read_text() + str(library.export(export_id))
+        commands = " ".join(site.process.cmdline())
+    for secret in (ENVIRONMENT["SECRET_KEY"], "a-password"):
+        assert secret not in logged and secret not in commands

@@ -1,0 +1,244 @@
+"""The job writes the file of an export, and emails its owner the result, once."""
+
+import io
+import zipfile
+
+import pytest
+from django.contrib.auth.models import User
+from django.core import mail
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage
+from django.db import OperationalError
+from django.utils import timezone
+
+from exports import job
+from exports.models import Export, LeaseLost
+from exports.retry import RetryLater
+from library.factories import BookFactory, awkward_books
+from tests.exporting import ADDRESS
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def books(settings, tmp_path, one_connection):
+    settings.MEDIA_ROOT, settings.EXPORT_TMP_DIR = tmp_path, tmp_path / "tmp"
+    BookFactory.create_batch(20, genre="novel")
+    BookFactory(genre="crime", title="=1+1")
+    for book in awkward_books():
+        book.author.save()
+        book.save()
+
+
+@pytest.fixture
+def owner():
+    return User.objects.create_user("reader", ADDRESS)
+
+
+@pytest.fixture
+def export(owner):
+    return Export.objects.create(owner=owner, filters={"genre": "novel"})
+
+
+@pytest.fixture
+def download(client):
+    """The bytes of the download of all novels."""
+    return client.get("/books/download/", {"genre": "novel"}).getvalue()
+
+
+def content(export):
+    with export.file.open() as file:
+        return file.read()
+
+
+def run(export):
+    """Run the export, and return it as it is afterwards."""
+    job.run(str(export.pk))
+    return Export.objects.get(pk=export.pk)
+
+
+def test_the_file_has_the_bytes_of_the_download(export, download, tmp_path):
+    export = run(export)
+    assert (export.state, export.error) == ("done", "")
+    assert content(export) == download == (tmp_path / "exports" / f"{export.pk}-1.csv").read_bytes()
+    assert (export.rows_done, export.rows_total, export.size) == (*[download.count(b",979")] * 2, len(download))
+    assert export.started_at <= export.finished_at
+
+
+def test_only_one_of_two_processes_can_claim_an_export(export):
+    other = Export.objects.get(pk=export.pk)
+    assert (export.claim(), other.claim()) == (1, None)
+    assert (export.state, other.state) == ("running", "waiting")  # the loser doesn't know why, and doesn't need to
+
+
+@pytest.mark.parametrize("state", ["running", "done", "failed"])
+def test_an_export_that_is_not_waiting_is_left_as_it_is(export, state):
+    Export.objects.update(state=state, finished_at=None if state == "running" else timezone.now())
+    before = Export.objects.values().get()
+    job.run(str(export.pk))
+    assert Export.objects.values().get() == before
+    assert mail.outbox == []
+
+
+def test_an_export_that_ended_cannot_end_again(export):
+    token = export.claim()
+    assert export.fail(token, "No.")
+    with pytest.raises(LeaseLost):
+        export.finish(token, ContentFile(b"abc"), rows=7)
+    assert (Export.objects.get().state, Export.objects.get().error) == ("failed", "No.")
+
+
+def test_an_export_that_was_deleted_leaves_no_file(export, tmp_path, monkeypatch):
+    write_csv = job.write_csv
+
+    def delete_first(*arguments, **options):
+        Export.objects.all().delete()
+        return write_csv(*arguments, **options)
+
+    monkeypatch.setattr(job, "write_csv", delete_first)
+    job.run(str(export.pk))
+    assert list(tmp_path.rglob("*.csv")) == [] == mail.outbox
+
+
+def test_the_row_has_the_name_that_the_storage_chose(export, download, tmp_path):
+    (tmp_path / "exports").mkdir()
+    (tmp_path / "exports" / f"{export.pk}-1.csv").write_text("another file")
+    export = run(export)
+    assert export.file.name != f"exports/{export.pk}-1.csv" and content(export) == download
+
+
+def test_the_progress_is_saved_while_the_books_are_written(export, monkeypatch):
+    reports = []
+    monkeypatch.setattr(job, "REPORT_EVERY", 1)
+    monkeypatch.setattr(Export, "report", lambda self, token, **numbers: reports.append(numbers))
+    run(export)
+    assert reports[0] == {"rows_total": reports[-1]["rows_done"]}
+
+
+TRANSIENT = [
+    (OperationalError("gone"), "The database reported an error. Please try again."),
+    (OSError(28, "No space left on device"), "The file could not be saved. Please try again."),
+    (KeyboardInterrupt(), "The export was stopped. Please try again."),
+]
+
+
+def refuse_files(monkeypatch, error):
+    def fail(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(FileSystemStorage, "save", fail)
+
+
+@pytest.mark.parametrize(
+    "error, message", [(RuntimeError("a bug"), "Something went wrong. The error has been logged.")]
+)
+def test_an_error_is_a_sentence_for_the_user_and_a_traceback_in_the_log(export, monkeypatch, caplog, error, message):
+    refuse_files(monkeypatch, error)
+    export = run(export)
+    assert (export.state, export.error, export.file.name, export.tries_left) == ("failed", message, "", 4)
+    (email,) = mail.outbox
+    assert email.subject == "Your export failed" and message in email.body
+    assert any(record.exc_info for record in caplog.records)
+
+
+@pytest.mark.parametrize("error, message", TRANSIENT)
+def test_an_error_that_may_go_away_is_tried_five_times_with_growing_breaks(export, monkeypatch, error, message):
+    refuse_files(monkeypatch, error)
+    breaks = []
+    for _ in range(4):
+        with pytest.raises(RetryLater) as retry:
+            job.run(str(export.pk))
+        breaks.append(retry.value.seconds)
+        assert retry.value.release(retry.value.seconds)
+        assert mail.outbox == []
+    assert breaks == [10, 20, 40, 80]
+    export = run(export)
+    assert (export.state, export.error, export.tries_left) == ("failed", message, 0)
+    assert len(mail.outbox) == 1
+
+
+def test_a_later_try_can_succeed(export, monkeypatch, download):
+    with monkeypatch.context() as context:
+        refuse_files(context, OSError("no"))
+        with pytest.raises(RetryLater) as retry:
+            job.run(str(export.pk))
+    assert retry.value.release(10)
+    export = run(export)
+    assert (export.state, export.token, content(export)) == ("done", 2, download)
+
+
+def test_a_try_that_takes_too_long_fails(export, settings):
+    settings.EXPORT_TIME_LIMIT = 0
+    export = run(export)
+    assert (export.state, export.error) == ("failed", "The export took too long. Please choose fewer books.")
+
+
+def test_filters_that_are_no_longer_valid_fail(export):
+    Export.objects.update(filters={"genre": "cookery"})
+    assert run(export).error == "These filters are no longer valid."
+
+
+def test_an_export_that_was_deleted_before_it_started_is_a_line_in_the_log(export, caplog):
+    export_id = str(export.pk)
+    export.delete()
+    job.run(export_id)
+    assert f"There is no export {export_id}." in caplog.text
+
+
+# The email
+
+
+def test_a_small_file_is_attached(export, download):
+    export = run(export)
+    (email,) = mail.outbox
+    assert email.attachments == [(export.name, download, "application/octet-stream")]
+    assert email.to == [ADDRESS]
+    assert email.subject == f"Your export of {export.rows_done} books"
+    assert f"http://127.0.0.1:8000/exports/{export.pk}/" in email.body
+    assert email.extra_headers["Auto-Submitted"] == "auto-generated"
+    assert export.delivery.claimed_at <= export.delivery.sent_at
+
+
+def test_a_file_that_only_fits_as_a_zip_is_zipped(export, settings, download):
+    settings.EXPORT_MAIL_LIMIT = 4_000 + len(download)
+    run(export)
+    ((name, content, _),) = mail.outbox[0].attachments
+    assert name == f"{export.name}.zip"
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.namelist() == [export.name] and archive.read(export.name) == download
+
+
+def test_a_file_that_is_too_large_is_a_link_to_its_page(export, settings):
+    settings.EXPORT_MAIL_LIMIT = 4_100
+    run(export)
+    (email,) = mail.outbox
+    assert email.attachments == []
+    assert (
+        f"too large for an email. Download it here (log in first):\n\nhttp://127.0.0.1:8000/exports/{export.pk}/"
+        in (email.body)
+    )
+
+
+def test_the_email_is_sent_once(export):
+    export = run(export)
+    job.deliver(export)
+    assert len(mail.outbox) == 1
+
+
+def test_an_email_that_cannot_be_written_leaves_the_export_done(export, monkeypatch):
+    def fail(*arguments):
+        raise ValueError("a line break in the address")
+
+    monkeypatch.setattr("exports.delivery.email_about", fail)
+    export = run(export)
+    assert (export.state, export.delivery.sent_at, export.delivery.error) == (
+        "done",
+        None,
+        "The email could not be sent.",
+    )
+
+
+def test_an_owner_without_an_address_gets_no_email(export):
+    User.objects.update(email="")
+    export = run(export)
+    assert export.state == "done" and export.is_settled and mail.outbox == []

@@ -1,0 +1,48 @@
+"""The response starts while the table is read. Its memory is constant, and the timeouts of step 02 don't end it."""
+
+import pytest
+
+from tests.servers import gunicorn, nginx, peak_memory
+from tests.streams import first_and_last_byte, shipped_nginx_conf
+
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.covers("library/book_csv.py", "library/views.py", "gunicorn.conf.py", "nginx.conf"),
+]
+
+
+@pytest.fixture(scope="module")
+def downloads(database, large_database, tmp_path_factory):
+    """For the small and for the large table: first byte and last byte (seconds), peak memory (bytes)."""
+    log = tmp_path_factory.mktemp("downloads") / "gunicorn.log"
+    return measure(database, log), measure(large_database, log)
+
+
+def measure(database, log):
+    with gunicorn(database, log) as site:
+        site.get("/books/")  # the worker has imported everything
+        (worker,) = site.process.children()
+        with peak_memory(worker) as peak:
+            first, last = first_and_last_byte(site)
+        return first, last, peak[0]
+
+
+def test_the_first_books_arrive_long_before_the_last(downloads):
+    small, (first, last, peak) = downloads
+    assert first / last < 0.2
+
+
+def test_the_memory_of_the_worker_does_not_grow_with_the_number_of_books(downloads):
+    (*_, small), (*_, large) = downloads
+    assert large / small < 1.2
+
+
+def test_the_timeouts_that_ended_step_02_do_not_end_the_stream(large_database, last_isbn, tmp_path):
+    """With this step's gunicorn.conf.py and nginx.conf, each with a timeout shorter than the download."""
+    server = shipped_nginx_conf().replace("proxy_read_timeout 60s", "proxy_read_timeout 2s")
+    with gunicorn(large_database, tmp_path / "gunicorn.log", "--timeout=2") as upstream:
+        upstream.get("/books/")  # the worker has imported everything
+        with nginx(upstream, tmp_path / "nginx", server) as site:
+            status, body = site.get("/books/download/")
+            assert status == 200 and last_isbn in body
+            assert "WORKER TIMEOUT" not in upstream.log.read_text()
