@@ -142,8 +142,11 @@ def test_three():
 def test_four():
     pytest.skip("needs the program nginx")
 
-def test_trap_five():
-    raise Exception
+@pytest.mark.parametrize("service", ["files", pytest.param("redis", marks=pytest.mark.services)])
+def test_trap_five(service):
+    if service == "redis":
+        pytest.skip("needs the program redis")
+    assert answers.two == 2
 """,
 }
 
@@ -152,15 +155,19 @@ def test_trap_five():
 def tiny(tmp_path):
     """Writes a tiny project with these changes, and checks it. Its five goals have a test each."""
     names = ("one", "two", "three", "four", "trap_five")
-    all_goals = [goals.Goal(f"goal {name}", (f"tests/test_tiny.py::test_{name}",), ("[try]",)) for name in names]
-    task = replace(
-        assignments.find("02"),
-        tests=["tests/test_tiny.py"],
-        test_files={name: text.encode() for name, text in TINY_TESTS.items()},
-        task=goals.Task(all_goals, [], []),
-    )
 
-    def check(files=(), **options):
+    def check(files=(), also_runs=(), **options):
+        tests = [f"tests/test_tiny.py::test_{name}" for name in names]
+        all_goals = [
+            goals.Goal(f"goal {name}", (test,), ("[try]",), (test,) if name in also_runs else ())
+            for name, test in zip(names, tests, strict=True)
+        ]
+        task = replace(
+            assignments.find("02"),
+            tests=["tests/test_tiny.py"],
+            test_files={name: text.encode() for name, text in TINY_TESTS.items()},
+            task=goals.Task(all_goals, [], []),
+        )
         changed = TINY | dict(files)
         assignments.write(tmp_path / "tiny", {name: text.encode() for name, text in changed.items()})
         result = run_tests.check(task, tmp_path / "tiny", **options)
@@ -193,6 +200,16 @@ def test_a_goal_is_reached_only_if_one_of_its_tests_ran_and_passed(tiny, printed
     assert "2 of 2 goals checked here reached, 3 not checked.\nAll goals reached. Compare with our solution:" in said
     result.tests = dict.fromkeys(result.tests, ("skipped", ""))
     assert not result.is_complete()
+
+
+def test_a_trap_or_a_test_with_a_service_runs_if_its_goal_says_so(tiny, printed):
+    result, states = tiny(also_runs=["three", "trap_five"])
+    assert states == [REACHED, REACHED, FAILED, NOT_CHECKED, REACHED]
+    said = printed(result)
+    assert "✗ goal three (1 of 1 tests failed)" in said
+    assert "✓ goal trap_five (1 of 2 tests not run here: needs the program redis)" in said
+    states = tiny({"answers.py": "one, two = 1, 3\n"}, also_runs=["trap_five"])[1]
+    assert states == [REACHED, FAILED, NOT_CHECKED, NOT_CHECKED, FAILED]
 
 
 def test_a_goal_is_known_before_the_tests_with_servers_end(tiny, tmp_path):
@@ -285,6 +302,10 @@ def test_each_test_of_a_step_belongs_to_one_goal(number):
     for test in {test for goal in task.goals for test in goal.tests} | {out for out in task.leaves_out if "::" in out}:
         file, _, function = test.partition("::")
         assert function in ("", *step_changes.tests_in(files[file])), test
+    for goal in task.goals:
+        for test in goal.also_runs:
+            file, _, function = test.partition("::")
+            assert goal.has(test) and function in step_changes.tests_in(files[file]), test
 
 
 @pytest.fixture

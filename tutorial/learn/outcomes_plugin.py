@@ -1,8 +1,9 @@
 """The pytest plugin of `tutorial check`: selects the tests to run now, and writes down the outcome of each test.
 
-The environment variable CHECK has JSON with three keys: `server` (run the tests with servers, or the others), `goals`
-(the tests of each goal) and `only` (the indexes of the goals to run). OUTCOMES is the file to write to. Each line is a
-JSON object with `test` (a node id), `outcome` and `reason`.
+The environment variable CHECK has JSON with four keys: `server` (run the tests with servers, or the others), `goals`
+(the tests of each goal), `also_runs` (tests that run although they are traps or need a service) and `only` (the indexes
+of the goals to run). OUTCOMES is the file to write to. Each line is a JSON object with `test` (a node id), `outcome`
+and `reason`.
 """
 
 import json
@@ -19,19 +20,21 @@ LEFT_OUT = {
     "slow": "takes too long",
     "trap": "shows a limit of this step that your code may not have",
 }
+ALSO_RUNS = ("services", "trap")  # where a goal says so, these tests run. Without the service, pytest skips them.
 
 
 class Selection:
     def __init__(self, check, write):
         self.server, self.only, self.write = check["server"], check["only"], write
         self.goals = [Goal("", tuple(tests), ()) for tests in check["goals"]]
+        self.also_runs = set(check["also_runs"])
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config, items):
         """Keep the tests to run now, in the order of the goals. First write down all tests."""
         numbers = {item: self.number(item) for item in items}
         items.sort(key=numbers.get)
-        reasons = {item: left_out(item) for item in items}
+        reasons = {item: left_out(item, item.nodeid.partition("[")[0] in self.also_runs) for item in items}
         for item in items:
             self.write(item.nodeid, "left out" if reasons[item] else "expected", reasons[item])
         self.write("", "collected")
@@ -44,9 +47,10 @@ class Selection:
         return next((number for number, goal in enumerate(self.goals) if goal.has(item.nodeid)), len(self.goals))
 
 
-def left_out(item):
+def left_out(item, also_runs):
     """Why the check doesn't run this test. An empty text if it does."""
     marks = {mark.name for mark in item.iter_markers()} | ({"trap"} if item.name.startswith("test_trap_") else set())
+    marks -= set(ALSO_RUNS if also_runs else ())
     return next((reason for mark, reason in LEFT_OUT.items() if mark in marks), "")
 
 

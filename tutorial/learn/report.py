@@ -82,7 +82,7 @@ class Report:
         if result.state(goal) == NOT_CHECKED:
             console.print(f"  [dim]–[/dim] {says} [dim]({why_not_checked(result, goal)})[/dim]")
         elif not failed:
-            console.print(f"  [green]✓[/green] {says}")
+            console.print(f"  [green]✓[/green] {says}{in_part(result, goal)}")
         else:
             ran = len(failed) + len(result.of(goal, "passed"))
             console.print(f"  [red]✗[/red] {says} [dim]({len(failed)} of {ran} tests failed)[/dim]")
@@ -113,6 +113,16 @@ def score(result):
     if left_out:
         return f"{reached} of {checked(result)} goals checked here reached, {left_out} not checked."
     return f"{reached} of {checked(result)} goals reached."
+
+
+def in_part(result, goal):
+    """Which tests of a goal that is reached did not run here because a program is missing."""
+    skipped = result.of(goal, "skipped")
+    if not skipped:
+        return ""
+    reasons = ", ".join(sorted({result.tests[test][1] for test in skipped}))
+    count = f"{len(skipped)} of {len(skipped) + len(result.of(goal, 'passed'))} tests"
+    return f" [dim]({escape(f'{count} not run here: {reasons}')})[/dim]"
 
 
 def why_not_checked(result, goal):

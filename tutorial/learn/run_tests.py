@@ -195,6 +195,7 @@ class Runner:
         command += ["-p", "tutorial.learn.outcomes_plugin", "--continue-on-collection-errors"]
         command += [f"--deselect={test}" for test in task.leaves_out if "::" in test]
         facts = {"server": server, "only": only, "goals": [goal.tests for goal in task.goals]}
+        facts["also_runs"] = [test for goal in task.goals for test in goal.also_runs]
         return self.started(*command, *tests, CHECK=json.dumps(facts))
 
     def trouble_to_start(self, starting):

@@ -14,6 +14,7 @@ from tests.workers import enqueue, worker
 
 pytestmark = [pytest.mark.server, pytest.mark.services, pytest.mark.covers("exports", "config", "tests/workers.py")]
 
+EARLY = {"TASK_ACKS_LATE": False}  # Celery's default
 LATE = {"TASK_ACKS_LATE": True}
 LAST = "last@example.com"  # the address of a later task, which shows that the queue is empty
 
@@ -58,13 +59,13 @@ def test_trap_acknowledged_early_a_killed_worker_loses_the_task(celery_library):
     with silent_smtp() as (url, connections):
         celery_library.variables["EMAIL_URL"] = url
         enqueue(celery_library)
-        with worker(celery_library, **options_for(celery_library)) as killed:
+        with worker(celery_library, **options_for(celery_library, **EARLY)) as killed:
             wait_for_jobs(connections)
             killed.kill()
     with smtp() as (url, emails):
         celery_library.variables["EMAIL_URL"] = url
         enqueue(celery_library, LAST)
-        with worker(celery_library, **options_for(celery_library)):
+        with worker(celery_library, **options_for(celery_library, **EARLY)):
             wait_for(lambda: LAST in addresses(emails), "the last task")
         assert addresses(emails) == [LAST]
 

@@ -9,11 +9,15 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Goal:
-    """`tests` are files of tests, or single functions of them: tests/test_x.py::test_y."""
+    """`tests` are files of tests, or single functions of them: tests/test_x.py::test_y.
+
+    `also_runs` are those of its tests that a check runs although they are traps or need a service.
+    """
 
     says: str
     tests: tuple
     hints: tuple
+    also_runs: tuple = ()
 
     def has(self, test):
         """Is this one of its tests? `test` is a node id of pytest, or a file of tests that could not be imported."""
@@ -39,5 +43,8 @@ def read(step):
 
 def parsed(said):
     """The task that a file of goals, or an exercise.toml, has."""
-    goals = [Goal(each["says"], tuple(each["tests"]), tuple(each["hints"])) for each in said["goal"]]
+    goals = [
+        Goal(each["says"], tuple(each["tests"]), tuple(each["hints"]), tuple(each.get("also_runs", ())))
+        for each in said["goal"]
+    ]
     return Task(goals, said["relies_on"], said.get("leaves_out", []))
