@@ -124,7 +124,24 @@ TINY = {
 }
 TINY_TESTS = {
     "pytest.ini": "[pytest]\npythonpath = .\nDJANGO_SETTINGS_MODULE = settings\naddopts = --strict-markers\n"
-    "markers =\n    server: x\n    services: x\n",
+    "markers =\n    server: x\n    services: x\n    covers: x\n",
+    "tests/test_earlier.py": """
+import answers, pytest
+
+def test_one():
+    assert answers.one == 1
+
+@pytest.mark.server
+def test_server():
+    raise Exception
+
+@pytest.mark.covers("settings.py")
+def test_settings():
+    raise Exception
+
+def test_trap_earlier():
+    raise Exception
+""",
     "tests/test_tiny.py": """
 import answers, pytest
 
@@ -156,15 +173,19 @@ def tiny(tmp_path):
     """Writes a tiny project with these changes, and checks it. Its five goals have a test each."""
     names = ("one", "two", "three", "four", "trap_five")
 
-    def check(files=(), also_runs=(), **options):
+    def check(files=(), also_runs=(), carried=(), **options):
         tests = [f"tests/test_tiny.py::test_{name}" for name in names]
         all_goals = [
             goals.Goal(f"goal {name}", (test,), ("[try]",), (test,) if name in also_runs else ())
             for name, test in zip(names, tests, strict=True)
         ]
+        if carried:
+            all_goals.append(goals.Goal("earlier steps", tuple(carried), ("[try]",), carried=True))
         task = replace(
             assignments.find("02"),
+            starter={name: text.encode() for name, text in TINY.items()},
             tests=["tests/test_tiny.py"],
+            carried=list(carried),
             test_files={name: text.encode() for name, text in TINY_TESTS.items()},
             task=goals.Task(all_goals, [], []),
         )
@@ -210,6 +231,33 @@ def test_a_trap_or_a_test_with_a_service_runs_if_its_goal_says_so(tiny, printed)
     assert "✓ goal trap_five (1 of 2 tests not run here: needs the program redis)" in said
     states = tiny({"answers.py": "one, two = 1, 3\n"}, also_runs=["trap_five"])[1]
     assert states == [REACHED, FAILED, NOT_CHECKED, NOT_CHECKED, FAILED]
+
+
+EARLIER = ["tests/test_earlier.py"]
+
+
+def test_tests_of_earlier_steps_run_unless_they_need_a_server_or_cover_unchanged_code(tiny, printed):
+    result, states = tiny(carried=EARLIER)
+    assert states[:2] + states[5:] == [REACHED, REACHED, REACHED]
+    assert [test for test in result.passed() if test.startswith(EARLIER[0])] == [f"{EARLIER[0]}::test_one"]
+    result, states = tiny({"answers.py": "one, two = 0, 2\n"}, carried=EARLIER)
+    assert states[:2] + states[5:] == [FAILED, REACHED, FAILED]
+    assert "✗ earlier steps (1 of 1 tests failed)" in printed(result)
+    changed = TINY["settings.py"] + "X = 1\n"
+    result, states = tiny({"answers.py": TINY["answers.py"], "settings.py": changed}, carried=EARLIER)
+    assert [test for test in result.failed() if test.startswith(EARLIER[0])] == [f"{EARLIER[0]}::test_settings"]
+
+
+def test_each_step_keeps_what_earlier_steps_do():
+    assert assignments.find("01").carried == []
+    for number, test in (
+        ("03", "tests/test_download.py"),
+        ("05", "tests/test_closing.py"),
+        ("06", "tests/test_traps.py"),
+    ):
+        task = assignments.find(number)
+        assert test in task.carried and test not in task.tests
+        assert task.task.goals[-1].carried and not any("internals" in each for each in task.carried)
 
 
 def test_a_goal_is_known_before_the_tests_with_servers_end(tiny, tmp_path):

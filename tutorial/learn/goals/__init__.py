@@ -11,13 +11,15 @@ HERE = Path(__file__).parent
 class Goal:
     """`tests` are files of tests, or single functions of them: tests/test_x.py::test_y.
 
-    `also_runs` are those of its tests that a check runs although they are traps or need a service.
+    `also_runs` are those of its tests that a check runs although they are traps or need a service. The
+    tests of a `carried` goal are of earlier steps, and a check runs those of them that need no server.
     """
 
     says: str
     tests: tuple
     hints: tuple
     also_runs: tuple = ()
+    carried: bool = False
 
     def has(self, test):
         """Is this one of its tests? `test` is a node id of pytest, or a file of tests that could not be imported."""
