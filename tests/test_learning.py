@@ -319,6 +319,21 @@ def test_brackets_in_a_hint_are_not_markup(place, printed):
     assert "Hint: A list such as [chunk for chunk in csv_chunks(books)] reads all the books" in said
 
 
+def test_a_test_can_have_its_own_hint(place, printed):
+    test = "tests/test_csv_chunks.py::test_each_book_is_in_one_chunk"
+    result = run_tests.Result(assignments.find("03"), place, "", {test: ("failed", "")}, collected=True)
+    assert "Hint: After each yield, empty the buffer" in printed(result)
+    assert progress.read(result.assignment)["hints"] == 0
+
+
+def test_without_tests_no_hint_is_given_and_the_goals_stay_as_they_were(place, printed):
+    task = assignments.find("03")
+    progress.remember(task, goal=2, hints=1, reached=4, goals=6)
+    said = printed(run_tests.Result(task, place, "library/views.py, line 1: SyntaxError: invalid syntax"))
+    assert "SyntaxError" in said and "Correct this error" in said and "Hint" not in said and " of 6" not in said
+    assert progress.read(task)["reached"] == 4
+
+
 def test_tests_that_cannot_be_imported_reach_no_goal(tiny, printed):
     result, states = tiny({"answers.py": "from settings import nothing\n"})
     assert states == [FAILED] * 5
@@ -342,6 +357,9 @@ def test_each_test_of_a_step_belongs_to_one_goal(number):
     step = find_step(number)
     task, files, before = goals.read(step), step_files(step), dict(neighbours())[step]
     assert all(goal.hints and all(goal.hints) for goal in task.goals)
+    for goal in task.goals:
+        in_goal = {test for name in goal.tests for test in step_changes.tests_in(files[name.partition("::")[0]])}
+        assert goal.hint_for.keys() <= in_goal
     # A step that begins a new chain has tests of earlier steps as well, and no step before to tell them by.
     for added in added_tests(step, before) if not begins(step) else []:
         for test in [added] if "::" in added else [f"{added}::{test}" for test in step_changes.tests_in(files[added])]:

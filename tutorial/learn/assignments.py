@@ -81,7 +81,7 @@ def of_step(step):
         name=step.name,
         title=facts["title"],
         goal=facts["goal"],
-        minutes=facts["teach"]["one_day"],
+        minutes=facts["teach"].get("alone", facts["teach"]["one_day"]),
         page=f"docs/{step.name}.md",
         begins_with=f"the end of step {before.name[:2]}" if before else "a new Django project",
         starter=without(step_files(before), OURS) if before else {},

@@ -63,18 +63,24 @@ class Report:
                 self.print_test(result, test)
         elif self.coming:
             console.print(f"  The other {len(self.coming)} goals are checked when this one is reached.")
+        if result.trouble and not result.tests:  # nothing is known about the goals, so what was known stays
+            progress.remember(self.task, folder=str(result.folder))
+            console.print("\nCorrect this error, and check again.\n")
+            return
         console.print(f"\n{score(result)}")
         facts = {"folder": str(result.folder), "reached": len(result.goals(REACHED)), "goals": checked(result)}
         if result.is_complete():
             progress.remember(self.task, goal=0, hints=0, **facts)
             console.print(f"All goals reached. Compare with our solution: tutorial diff {number}\n", style="green")
         elif todo is not None:
-            known = progress.read(self.task)
-            hints = max(known.get("hints", 0), 1) if known.get("goal") == todo else 1
+            known, goal = progress.read(self.task), self.task.task.goals[todo]
+            hints = known.get("hints", 0) if known.get("goal") == todo else 0
+            if not (hint := hint_for_test(result, goal)):
+                hints = max(hints, 1)
+                hint = goal.hints[hints - 1]
             progress.remember(self.task, goal=todo, hints=hints, **facts)
-            goal = self.task.task.goals[todo]
             console.print(f"\n[bold]Next[/bold]: {escape(goal.says)}")
-            console.print(f"[bold]Hint[/bold]: {escape(goal.hints[hints - 1])}")
+            console.print(f"[bold]Hint[/bold]: {escape(hint)}")
             console.print(f"More: tutorial hint {number}\n")
 
     def print_goal(self, result, goal):
@@ -102,6 +108,12 @@ def next_goal(result):
     """The index of the first goal that is not reached; None if there is none."""
     goals = result.goals(FAILED) or result.goals(UNKNOWN)
     return result.assignment.task.goals.index(goals[0]) if goals else None
+
+
+def hint_for_test(result, goal):
+    """Return the hint for the first failed test that has one, or an empty text."""
+    functions = [test.rpartition("::")[2].partition("[")[0] for test in result.of(goal, "failed")]
+    return next((goal.hint_for[function] for function in functions if function in goal.hint_for), "")
 
 
 def checked(result):

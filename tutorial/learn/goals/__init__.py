@@ -1,7 +1,7 @@
 """What each step asks of a learner's code: NN.toml has the goals of a step, in the order in which to reach them."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -12,7 +12,8 @@ class Goal:
     """`tests` are files of tests, or single functions of them: tests/test_x.py::test_y.
 
     `also_runs` are those of its tests that a check runs although they are traps or need a service. The
-    tests of a `carried` goal are of earlier steps, and a check runs those of them that need no server.
+    tests of a `carried` goal are of earlier steps, and a check runs those of them that need no server. `hint_for` has
+    hints for single tests, by the names of their functions.
     """
 
     says: str
@@ -20,6 +21,7 @@ class Goal:
     hints: tuple
     also_runs: tuple = ()
     carried: bool = False
+    hint_for: dict = field(default_factory=dict)
 
     def has(self, test):
         """Is this one of its tests? `test` is a node id of pytest, or a file of tests that could not be imported."""
@@ -46,7 +48,13 @@ def read(step):
 def parsed(said):
     """The task that a file of goals, or an exercise.toml, has."""
     goals = [
-        Goal(each["says"], tuple(each["tests"]), tuple(each["hints"]), tuple(each.get("also_runs", ())))
+        Goal(
+            each["says"],
+            tuple(each["tests"]),
+            tuple(each["hints"]),
+            tuple(each.get("also_runs", ())),
+            hint_for=each.get("hint_for", {}),
+        )
         for each in said["goal"]
     ]
     return Task(goals, said["relies_on"], said.get("leaves_out", []))
