@@ -30,6 +30,7 @@ docs: $(VENV)/with-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:$(DOCS_PORT)
 
 bench: $(VENV)/with-test
+	$(BIN)/python benchmarks/ways.py
 	$(BIN)/tutorial bench
 	$(BIN)/python steps/09_django_tasks/manage.py compare_runners -o benchmarks/results/compare_runners.json
 

@@ -15,7 +15,7 @@ matplotlib.rcParams.update({"svg.hashsalt": "books", "svg.fonttype": "none", "fo
 
 from matplotlib import pyplot  # noqa: E402
 
-from tutorial.site.measured import RUNGS, RUNNERS, five_ways, medians, results  # noqa: E402
+from tutorial.site.measured import RUNGS, RUNNERS, four_ways, medians, results  # noqa: E402
 
 BENCHMARKS = Path(__file__).resolve().parent
 ASSETS = BENCHMARKS.parent / "docs" / "assets"
@@ -37,7 +37,7 @@ def main(folder=ASSETS):
     for theme, colours in THEMES.items():
         save(ladder(measured["1000000"], colours), folder / f"ladder-{theme}.svg")
         save(sizes(measured, colours), folder / f"sizes-{theme}.svg")
-        save(ways(five_ways(), colours), folder / f"ways-{theme}.svg")
+        save(ways(four_ways(), colours), folder / f"ways-{theme}.svg")
         save(runners(medians(), colours), folder / f"runners-{theme}.svg")
 
 
@@ -65,8 +65,9 @@ def runners(measured, colours):
 
 
 def ways(rows, colours):
-    """A line of time for each way: the reader waits and sees nothing, is held by a download, is free."""
-    figure, axes = pyplot.subplots(figsize=(WIDTH, 3.2))
+    """Draw a timeline for each approach: the user waits for the response, waits for the download, or is free."""
+    figure, axes = pyplot.subplots(figsize=(WIDTH, 2.8))
+    margin = max(row["file"] for row in rows.values()) / 50
     for place, row in enumerate(rows.values()):
         answer, held, file = row["answer"], row["held"], row["file"]
         for left, right, colour in (
@@ -76,14 +77,14 @@ def ways(rows, colours):
         ):
             axes.barh(place, right - left, left=left, height=0.55, color=colour)
         seen = f"{answer:.1f} s" if answer >= 1 else f"{answer * 1000:.0f} ms"
-        text = f"answer after {seen},\nfile after {file:.1f} s"
-        axes.text(file + 0.08, place, text, va="center", color=colours["ink"], fontsize=10)
+        text = f"response after {seen},\nfile after {file:.1f} s"
+        axes.text(file + margin, place, text, va="center", color=colours["ink"], fontsize=10)
     for name, colour in (
-        ("waits, and sees nothing", colours["waits"]),
-        ("is held by the download", colours["bars"][1]),
-        ("is free, the job goes on", colours["free"]),
+        ("waits for the response", colours["waits"]),
+        ("waits for the download", colours["bars"][1]),
+        ("is free while the job runs", colours["free"]),
     ):
-        axes.barh(0, 0, color=colour, label=f"the reader {name}")
+        axes.barh(0, 0, color=colour, label=f"the user {name}")
     axes.set_yticks(range(len(rows)), rows)
     axes.invert_yaxis()
     axes.set_xlim(0, max(row["file"] for row in rows.values()) * 1.6)

@@ -52,7 +52,7 @@ def test_without_what_it_needs_it_is_one_line(tmp_path):
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['import_export'] = None")
     done = subprocess.run(BENCH, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(tmp_path)})
     assert done.returncode == 1
-    assert done.stdout == "What the tests need is not installed (import_export): make test-setup.\n"
+    assert done.stdout == "import_export: not installed. Run make test-setup.\n"
 
 
 RECORDS, BYTES = "gave other records than the ways before it", "gave other bytes than our ways before it"

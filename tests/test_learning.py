@@ -124,7 +124,24 @@ TINY = {
 }
 TINY_TESTS = {
     "pytest.ini": "[pytest]\npythonpath = .\nDJANGO_SETTINGS_MODULE = settings\naddopts = --strict-markers\n"
-    "markers =\n    server: x\n    services: x\n",
+    "markers =\n    server: x\n    services: x\n    covers: x\n",
+    "tests/test_earlier.py": """
+import answers, pytest
+
+def test_one():
+    assert answers.one == 1
+
+@pytest.mark.server
+def test_server():
+    raise Exception
+
+@pytest.mark.covers("settings.py")
+def test_settings():
+    raise Exception
+
+def test_trap_earlier():
+    raise Exception
+""",
     "tests/test_tiny.py": """
 import answers, pytest
 
@@ -142,8 +159,11 @@ def test_three():
 def test_four():
     pytest.skip("needs the program nginx")
 
-def test_trap_five():
-    raise Exception
+@pytest.mark.parametrize("service", ["files", pytest.param("redis", marks=pytest.mark.services)])
+def test_trap_five(service):
+    if service == "redis":
+        pytest.skip("needs the program redis")
+    assert answers.two == 2
 """,
 }
 
@@ -152,15 +172,23 @@ def test_trap_five():
 def tiny(tmp_path):
     """Writes a tiny project with these changes, and checks it. Its five goals have a test each."""
     names = ("one", "two", "three", "four", "trap_five")
-    all_goals = [goals.Goal(f"goal {name}", (f"tests/test_tiny.py::test_{name}",), ("[try]",)) for name in names]
-    task = replace(
-        assignments.find("02"),
-        tests=["tests/test_tiny.py"],
-        test_files={name: text.encode() for name, text in TINY_TESTS.items()},
-        task=goals.Task(all_goals, [], []),
-    )
 
-    def check(files=(), **options):
+    def check(files=(), also_runs=(), carried=(), **options):
+        tests = [f"tests/test_tiny.py::test_{name}" for name in names]
+        all_goals = [
+            goals.Goal(f"goal {name}", (test,), ("[try]",), (test,) if name in also_runs else ())
+            for name, test in zip(names, tests, strict=True)
+        ]
+        if carried:
+            all_goals.append(goals.Goal("earlier steps", tuple(carried), ("[try]",), carried=True))
+        task = replace(
+            assignments.find("02"),
+            starter={name: text.encode() for name, text in TINY.items()},
+            tests=["tests/test_tiny.py"],
+            carried=list(carried),
+            test_files={name: text.encode() for name, text in TINY_TESTS.items()},
+            task=goals.Task(all_goals, [], []),
+        )
         changed = TINY | dict(files)
         assignments.write(tmp_path / "tiny", {name: text.encode() for name, text in changed.items()})
         result = run_tests.check(task, tmp_path / "tiny", **options)
@@ -193,6 +221,43 @@ def test_a_goal_is_reached_only_if_one_of_its_tests_ran_and_passed(tiny, printed
     assert "2 of 2 goals checked here reached, 3 not checked.\nAll goals reached. Compare with our solution:" in said
     result.tests = dict.fromkeys(result.tests, ("skipped", ""))
     assert not result.is_complete()
+
+
+def test_a_trap_or_a_test_with_a_service_runs_if_its_goal_says_so(tiny, printed):
+    result, states = tiny(also_runs=["three", "trap_five"])
+    assert states == [REACHED, REACHED, FAILED, NOT_CHECKED, REACHED]
+    said = printed(result)
+    assert "✗ goal three (1 of 1 tests failed)" in said
+    assert "✓ goal trap_five (1 of 2 tests not run here: needs the program redis)" in said
+    states = tiny({"answers.py": "one, two = 1, 3\n"}, also_runs=["trap_five"])[1]
+    assert states == [REACHED, FAILED, NOT_CHECKED, NOT_CHECKED, FAILED]
+
+
+EARLIER = ["tests/test_earlier.py"]
+
+
+def test_tests_of_earlier_steps_run_unless_they_need_a_server_or_cover_unchanged_code(tiny, printed):
+    result, states = tiny(carried=EARLIER)
+    assert states[:2] + states[5:] == [REACHED, REACHED, REACHED]
+    assert [test for test in result.passed() if test.startswith(EARLIER[0])] == [f"{EARLIER[0]}::test_one"]
+    result, states = tiny({"answers.py": "one, two = 0, 2\n"}, carried=EARLIER)
+    assert states[:2] + states[5:] == [FAILED, REACHED, FAILED]
+    assert "✗ earlier steps (1 of 1 tests failed)" in printed(result)
+    changed = TINY["settings.py"] + "X = 1\n"
+    result, states = tiny({"answers.py": TINY["answers.py"], "settings.py": changed}, carried=EARLIER)
+    assert [test for test in result.failed() if test.startswith(EARLIER[0])] == [f"{EARLIER[0]}::test_settings"]
+
+
+def test_each_step_keeps_what_earlier_steps_do():
+    assert assignments.find("01").carried == []
+    for number, test in (
+        ("03", "tests/test_download.py"),
+        ("05", "tests/test_closing.py"),
+        ("06", "tests/test_traps.py"),
+    ):
+        task = assignments.find(number)
+        assert test in task.carried and test not in task.tests
+        assert task.task.goals[-1].carried and not any("internals" in each for each in task.carried)
 
 
 def test_a_goal_is_known_before_the_tests_with_servers_end(tiny, tmp_path):
@@ -254,6 +319,21 @@ def test_brackets_in_a_hint_are_not_markup(place, printed):
     assert "Hint: A list such as [chunk for chunk in csv_chunks(books)] reads all the books" in said
 
 
+def test_a_test_can_have_its_own_hint(place, printed):
+    test = "tests/test_csv_chunks.py::test_each_book_is_in_one_chunk"
+    result = run_tests.Result(assignments.find("03"), place, "", {test: ("failed", "")}, collected=True)
+    assert "Hint: After each yield, empty the buffer" in printed(result)
+    assert progress.read(result.assignment)["hints"] == 0
+
+
+def test_without_tests_no_hint_is_given_and_the_goals_stay_as_they_were(place, printed):
+    task = assignments.find("03")
+    progress.remember(task, goal=2, hints=1, reached=4, goals=6)
+    said = printed(run_tests.Result(task, place, "library/views.py, line 1: SyntaxError: invalid syntax"))
+    assert "SyntaxError" in said and "Correct this error" in said and "Hint" not in said and " of 6" not in said
+    assert progress.read(task)["reached"] == 4
+
+
 def test_tests_that_cannot_be_imported_reach_no_goal(tiny, printed):
     result, states = tiny({"answers.py": "from settings import nothing\n"})
     assert states == [FAILED] * 5
@@ -277,6 +357,9 @@ def test_each_test_of_a_step_belongs_to_one_goal(number):
     step = find_step(number)
     task, files, before = goals.read(step), step_files(step), dict(neighbours())[step]
     assert all(goal.hints and all(goal.hints) for goal in task.goals)
+    for goal in task.goals:
+        in_goal = {test for name in goal.tests for test in step_changes.tests_in(files[name.partition("::")[0]])}
+        assert goal.hint_for.keys() <= in_goal
     # A step that begins a new chain has tests of earlier steps as well, and no step before to tell them by.
     for added in added_tests(step, before) if not begins(step) else []:
         for test in [added] if "::" in added else [f"{added}::{test}" for test in step_changes.tests_in(files[added])]:
@@ -285,6 +368,10 @@ def test_each_test_of_a_step_belongs_to_one_goal(number):
     for test in {test for goal in task.goals for test in goal.tests} | {out for out in task.leaves_out if "::" in out}:
         file, _, function = test.partition("::")
         assert function in ("", *step_changes.tests_in(files[file])), test
+    for goal in task.goals:
+        for test in goal.also_runs:
+            file, _, function = test.partition("::")
+            assert goal.has(test) and function in step_changes.tests_in(files[file]), test
 
 
 @pytest.fixture

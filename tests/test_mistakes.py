@@ -47,7 +47,7 @@ def without_other_servers(assignment, caught):
 def test_the_right_tests_catch_a_wrong_attempt(step, mistake, tmp_path):
     attempt(step, mistake, tmp_path / "attempt")
     assignment = assignments.of_step(find_step(step))
-    assignment = replace(assignment, tests=without_other_servers(assignment, mistake["caught"]))
+    assignment = replace(assignment, tests=without_other_servers(assignment, mistake["caught"]), carried=[])
     result = run_tests.check(assignment, tmp_path / "attempt", limit=900)
     assert result.trouble == ""
     failed = {test.partition("[")[0] for test in result.failed()}

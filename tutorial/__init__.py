@@ -29,7 +29,10 @@ def keep_out_of_solutions(folder):
     """Raise UserError if the folder is in steps/ or exercises/, which hold our solutions."""
     real = Path(os.path.realpath(folder))
     if {ROOT / "steps", ROOT / "exercises"} & {real, *real.parents}:
-        raise UserError(f"{folder} is among the solutions, which stay as they are. Name another folder.")
+        raise UserError(
+            f"{folder} is among the solutions, which stay as they are. Go to the root of the repository, or name "
+            "another folder."
+        )
 
 
 def end_as_with_ctrl_c():

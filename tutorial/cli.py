@@ -1,4 +1,4 @@
-"""The command `tutorial`: for learners, and for those who keep the steps."""
+"""The command `tutorial`, for learners and for contributors."""
 
 import subprocess
 import sys
@@ -32,17 +32,17 @@ errors = Console(highlight=False, soft_wrap=True, emoji=False, stderr=True)
 
 @app.callback()
 def main():
-    """How do I run something in the background in Django? Ten steps, one job, real servers.
+    """How do I run something in the background in Django? Ten steps do the same job.
 
-    `tutorial demo` shows where it all leads. `tutorial start 01` is where you begin to write it yourself,
-    and `tutorial doctor` says what this machine can run. A step is called 03, 3 or 03_streaming.
+    `tutorial demo` runs the newest step. `tutorial start 01` gives you the code to begin with, and `tutorial doctor`
+    shows what this machine can run. You can write a step as 03, 3 or 03_streaming.
     """
-    for stream in (sys.stdout, sys.stderr):  # a code page without our ticks gets question marks
+    for stream in (sys.stdout, sys.stderr):  # an encoding without our tick marks gets question marks
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
 
 
-LEARN, TEACH, KEEP = "To learn", "To teach", "To keep the steps"
+LEARN, TEACH, KEEP = "To learn", "To teach", "To change the steps and the site"
 Step = Annotated[str, typer.Argument(help="A step, like 03 or 03_streaming, or an exercise, like 03a.", metavar="STEP")]
 Folder = Annotated[Path | None, typer.Argument(help="Your folder.", show_default="where you started it")]
 
@@ -54,17 +54,17 @@ def demo(
         int | None,
         typer.Option(min=1, max=99_999_999, help="How many books the library has.", show_default="100000"),
     ] = None,
-    port: Annotated[int, typer.Option(min=1, max=65_535, help="Where the server listens.")] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="The port of the server.")] = 8000,
     timeout: Annotated[int, typer.Option(min=0, help="gunicorn's --timeout, in seconds; 0: the step's own.")] = 0,
-    folder: Annotated[Path, typer.Option(help="Where the step's copy and the library go.", show_default=".demo")] = (
-        ROOT / ".demo"
-    ),
+    folder: Annotated[
+        Path, typer.Option(help="The folder for the step's copy and the library.", show_default=".demo")
+    ] = (ROOT / ".demo"),
 ):
-    """Run a step with a seeded library, and say what to open.
+    """Run a step with a library full of books, and print what you can try.
 
-    The step is copied into a folder of its own. The library is kept, so the next demo of the same step with as
-    many books starts immediately. With --timeout and without --books, the library is so large that the download
-    of step 02 exceeds this timeout on your machine: `tutorial demo 02 --timeout 2`.
+    The demo copies the step into a separate folder. It keeps the library, so the next demo of the same step with the
+    same number of books starts immediately. With --timeout and without --books, the library is so large that the
+    download of step 02 exceeds this timeout on your machine. For example, run `tutorial demo 02 --timeout 2`.
     """
     stop_on_error(demonstration.run, step, books, port, timeout, folder, console)
 
@@ -73,10 +73,10 @@ def demo(
 def start(
     step: Step,
     folder: Annotated[
-        Path | None, typer.Argument(help="Where it goes; must be new, or empty.", show_default="learn/STEP")
+        Path | None, typer.Argument(help="A new or empty folder for the code.", show_default="learn/STEP")
     ] = None,
 ):
-    """Begin a step yourself: get its starting code in a new folder, and the list of goals to reach.
+    """Get the code to begin a step with in a new folder, and the list of goals.
 
     The code is the end of the previous step. The tests use a few names, and `start` lists them. You choose all
     other names.
@@ -89,22 +89,22 @@ def check(
     step: Step,
     folders: Annotated[
         list[Path] | None,
-        typer.Argument(help="Your folder; or many, for a class.", show_default="where you started it"),
+        typer.Argument(help="Your folder, or many folders of a class.", show_default="where you started it"),
     ] = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="A line of CSV for each folder.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a line of CSV for each folder.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Check again whenever you save a file.")] = False,
     limit: Annotated[int, typer.Option(min=5, help="How many seconds the tests of a folder may take.")] = 180,
 ):
     """Run the tests of a step on your code. Print which goals it reaches, why a test failed, and what comes next.
 
-    The check runs on a copy of your folder. It leaves out tests that need a database server, a broker or a
-    browser. To see those tests with our code, run `pytest steps/STEP`. The exit code is 0 when all goals that
-    can be checked here are reached.
+    The check runs on a copy of your folder. It also runs the fast tests of earlier steps. It leaves out most tests that
+    need a database server, a broker or a browser. To see those tests with our code, run `pytest steps/STEP`. The exit
+    code is 0 if you have reached all goals that can be checked here.
 
-    With `--watch`, the goal that failed is checked first. Press Ctrl-C to stop.
+    With `--watch`, the next check begins with the goal that failed. Press Ctrl-C to stop.
 
-    With several folders, each gets a line. Tests run the code that they test, so check code from strangers
-    in a container or a virtual machine.
+    If you name several folders, each gets a line. The tests run the code in these folders. If you don't trust it, run
+    the check in a container or a virtual machine.
     """
     end_as_with_ctrl_c()
 
@@ -125,7 +125,7 @@ def hint(step: Step):
 
 @app.command(rich_help_panel=LEARN)
 def diff(step: Step, folder: Folder = None):
-    """Show how your code differs from our solution (- is yours, + is ours). Tests and texts are left out."""
+    """Show how your code differs from our solution (- is yours, + is ours). Tests and READMEs are left out."""
     stop_on_error(comparison.diff, step, folder, console)
 
 
@@ -145,30 +145,30 @@ def doctor():
 def branches():
     """Build local git branches step/01_models, step/02_httpresponse … as one line of commits.
 
-    For those who read steps as history: `git diff step/02_httpresponse step/03_streaming`, or an editor's
-    view of a file's past. They are made anew at will, and never edited by hand.
+    Then `git diff step/02_httpresponse step/03_streaming` shows a step as a change, and your editor shows the history
+    of a file. The command builds the branches again each time, so don't edit them.
     """
     stop_on_error(branching.run, console)
 
 
 @app.command(rich_help_panel=KEEP)
 def bench(
-    books: Annotated[list[int], typer.Option(min=2_000, max=99_999_999, help="Of how many books; may be repeated.")] = (
-        1_000_000,
-    ),
-    rounds: Annotated[int, typer.Option(min=1, help="How often each way runs; what is slow runs once.")] = 3,
-    only: Annotated[str, typer.Option(help="Only ways with this in their names, like native.")] = "",
+    books: Annotated[
+        list[int], typer.Option(min=2_000, max=99_999_999, help="How many books to export. You can repeat it.")
+    ] = (1_000_000,),
+    rounds: Annotated[int, typer.Option(min=1, help="How often each approach runs. A slow one runs once.")] = 3,
+    only: Annotated[str, typer.Option(help="Only approaches with this text in their names, like native.")] = "",
     output: Annotated[
-        Path, typer.Option(help="Where the figures go; what is not measured stays there.", show_default=False)
+        Path, typer.Option(help="The file for the results. It keeps what you do not measure.", show_default=False)
     ] = RESULTS,
 ):
-    """Measure all ways from the table to the reader, in turns, on the same rows: ours, and those of others.
+    """Measure how fast each approach exports the same rows, ours and those of other packages.
 
-    A million books take some ten minutes. The figures go to benchmarks/results/speed.json, and from
-    there into the plots of the site. PostgreSQL is started for it, if it is installed.
+    A million books take about ten minutes. The results go to benchmarks/results/speed.json, and from there into the
+    plots of the site. If PostgreSQL is installed, the command starts it and measures it too.
     """
     if missing := [name for name in ("psutil", "import_export", "matplotlib") if not find_spec(name)]:
-        console.print(f"What the tests need is not installed ({', '.join(missing)}): make test-setup.", style="red")
+        console.print(f"{', '.join(missing)}: not installed. Run make test-setup.", style="red")
         raise typer.Exit(1)
     sizes = [str(count) for count in books]
     command = [sys.executable, "benchmarks/speed.py", "--books", *sizes, f"--rounds={rounds}", f"--only={only}"]
@@ -182,11 +182,11 @@ def bench(
 def carry(
     step: Annotated[str, typer.Argument(help="The step you have edited: 02, 2 or 02_httpresponse.")],
     since: Annotated[
-        str, typer.Option(metavar="REF", help="A commit: also carry what was committed after it.", show_default=False)
+        str, typer.Option(metavar="REF", help="Also carry what was committed after this commit.", show_default=False)
     ] = "",
     root: Annotated[Path, typer.Option(help="The repository.", show_default="this one")] = ROOT,
 ):
-    """Take your edits of a step forward through all later steps, by three-way merges.
+    """Copy your edits of a step to all later steps, with three-way merges.
 
     Without --since these are the edits that you haven't committed. A file that conflicts, or that a later step has
     moved, is named and left as it is, and the exit code is 1. Edit that file by hand, then run the command for that
@@ -206,28 +206,28 @@ def affected(
 
 @app.command(rich_help_panel=KEEP)
 def record(
-    chapters: Annotated[list[str] | None, typer.Argument(help="Which, like 03; all, if none is named.")] = None,
+    chapters: Annotated[list[str] | None, typer.Argument(help="Chapters, like 03. Without one, all.")] = None,
 ):
-    """Run every command of the site's chapters in a fresh copy, as a reader would, and write down what it printed.
+    """Run every command of the chapters in a fresh copy, and write its output into the page.
 
-    What differs in times, dates and ports only stays as it is. The pages with whole files are
-    written anew as well. All chapters take some three minutes.
+    An output that differs only in times, dates and ports stays as it is. The command also writes the pages with whole
+    files. All chapters take about three minutes.
     """
     stop_on_error(recording.record, chapters, console)
 
 
 @app.command(rich_help_panel=KEEP)
 def screenshots(
-    only: Annotated[str, typer.Option(help="Only pictures with this in their names, like mail.")] = "",
-    folder: Annotated[Path, typer.Option(help="Where they go.", show_default="docs/assets/pictures")] = (
+    only: Annotated[str, typer.Option(help="Only pictures with this text in their names, like mail.")] = "",
+    folder: Annotated[Path, typer.Option(help="The folder for the pictures.", show_default="docs/assets/pictures")] = (
         ROOT / "docs" / "assets" / "pictures"
     ),
     books: Annotated[int, typer.Option(min=10_000, max=99_999_999, help="How many books the library has.")] = 2_000_000,
 ):
-    """Make the site's pictures anew, from the running steps: of pages, of a real browser, of a shell and of a mail.
+    """Take the site's pictures again. They show pages, a browser, a terminal and an email of the running steps.
 
-    This needs Chromium, Xvfb and xcompmgr, and takes some two minutes. With fewer books than two million
-    a download, or an export, may be over before it can be looked at.
+    This needs Chromium, Xvfb and xcompmgr, and takes about two minutes. With fewer than two million books, a download
+    or an export may end before its picture is taken.
     """
     from tutorial.site import screenshots as pictures  # which needs what only the tests have
 
@@ -236,26 +236,26 @@ def screenshots(
 
 @app.command(rich_help_panel=KEEP)
 def diagrams(
-    mermaid: Annotated[Path, typer.Argument(help="mermaid.min.js, which npm brings: npm install mermaid.")] = Path(
-        "node_modules/mermaid/dist/mermaid.min.js"
-    ),
+    mermaid: Annotated[
+        Path, typer.Argument(help="The file mermaid.min.js, which you get with npm install mermaid.")
+    ] = Path("node_modules/mermaid/dist/mermaid.min.js"),
 ):
-    """Draw the site's sequence diagrams anew, from docs/assets/diagrams/*.mmd. This needs Chromium."""
+    """Draw the site's sequence diagrams again, from docs/assets/diagrams/*.mmd. This needs Chromium."""
     stop_on_error(drawing.run, mermaid, console)
 
 
 @app.command(rich_help_panel=KEEP)
 def constraints(
-    output: Annotated[
-        Path, typer.Option(help="Where they go: elsewhere to look at them first.", show_default="constraints.txt")
-    ] = (ROOT / "constraints.txt"),
+    output: Annotated[Path, typer.Option(help="The file for the versions.", show_default="constraints.txt")] = (
+        ROOT / "constraints.txt"
+    ),
 ):
-    """Resolve the newest versions of all that pyproject.toml names, and write constraints.txt.
+    """Find the newest versions of all packages in pyproject.toml, and write constraints.txt.
 
-    One list for all machines: Python 3.11 and newer, Linux, macOS and Windows. This asks the package index.
+    The list is for Python 3.11 and newer, on Linux, macOS and Windows. This command needs the package index.
     """
     if not find_spec("uv"):
-        console.print("uv is not installed: make test-setup.", style="red")
+        console.print("uv is not installed. Run make test-setup.", style="red")
         raise typer.Exit(1)
     command = ["uv", "pip", "compile", "--universal", "--python-version=3.11", "--all-extras", "--upgrade"]
     command += ["--no-annotate", "--no-header", "--quiet", f"--output-file={output.resolve()}", "pyproject.toml"]
@@ -263,11 +263,11 @@ def constraints(
 
 
 def stop_on_error(action, *arguments, console=console):
-    """Do it; say an error that the user can mend in one line."""
+    """Run it. Print an error that the user can correct in one line."""
     try:
         raise typer.Exit(action(*arguments) or 0)
     except (UserError, OSError) as error:
-        if isinstance(error, BrokenPipeError):  # who read has read enough: `| head`
+        if isinstance(error, BrokenPipeError):  # the reader of the pipe has ended, as in `| head`
             raise
         console.print(in_one_line(error), style="red", markup=False)
         raise typer.Exit(1) from None

@@ -4,12 +4,12 @@ import os
 import subprocess
 import tempfile
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tutorial import ROOT, UserError, all_steps, find_step
 from tutorial.learn import goals
-from tutorial.repo.step_changes import about, added_tests, begins, neighbours, start_project, step_files
+from tutorial.repo.step_changes import about, added_tests, begins, carried_tests, neighbours, start_project, step_files
 
 EXERCISES = ROOT / "exercises"
 OURS = ("step.toml", "README.md")  # of a step, and not of who begins with its code
@@ -17,7 +17,10 @@ OURS = ("step.toml", "README.md")  # of a step, and not of who begins with its c
 
 @dataclass(frozen=True)
 class Assignment:
-    """`starter`, `solution` and `test_files` are bytes by the names of files; `tests` is what pytest is given."""
+    """`starter`, `solution` and `test_files` are bytes by the names of files; `tests` is what pytest is given.
+
+    So is `carried`: tests of earlier steps. The last goal of the task has those that need no server.
+    """
 
     number: str
     name: str
@@ -31,6 +34,7 @@ class Assignment:
     tests: list
     test_files: dict
     task: goals.Task
+    carried: list = field(default_factory=list)
     begins: str = ""  # of a step that begins a new chain, so that it has no code to begin with
 
     @property
@@ -69,12 +73,15 @@ def of_step(step):
     facts, task, files = about(step), goals.read(step), step_files(step)
     # A step that begins a new chain has no step before. Its goals name the tests that are its own.
     tests = [test for goal in task.goals for test in goal.tests] if begins(step) else added_tests(step, before)
+    carried = [test for test in carried_tests(step, before) if test not in task.leaves_out]
+    if carried:
+        task = replace(task, goals=[*task.goals, earlier_steps(step, carried)])
     return Assignment(
         number=step.name[:2],
         name=step.name,
         title=facts["title"],
         goal=facts["goal"],
-        minutes=facts["teach"]["one_day"],
+        minutes=facts["teach"].get("alone", facts["teach"]["one_day"]),
         page=f"docs/{step.name}.md",
         begins_with=f"the end of step {before.name[:2]}" if before else "a new Django project",
         starter=without(step_files(before), OURS) if before else {},
@@ -82,7 +89,20 @@ def of_step(step):
         tests=[test for test in tests if not test.startswith(tuple(task.leaves_out) or "-")],
         test_files=needed_for_tests(files),
         task=task,
+        carried=carried,
         begins=begins(step),
+    )
+
+
+def earlier_steps(step, carried):
+    """The goal that nothing of the earlier steps has broken."""
+    hints = (
+        "The name of the failed test says what your code doesn't do any more. Look at what you've changed there.",
+        f"You find the test in the folder tests of your code, or in steps/{step.name}/tests.",
+        "Undo your last change, and check again. Then make the change in smaller steps.",
+    )
+    return goals.Goal(
+        "Everything that you built in the earlier steps still works.", tuple(carried), hints, carried=True
     )
 
 

@@ -73,14 +73,14 @@ class Demo:
                 sys.exit(until_it_ends(server, beside, console))
             except KeyboardInterrupt:
                 at_work = beside and beside.poll() is None and sys.platform != "win32"
-                busy = " Its worker finishes what it has begun; press Ctrl-C again not to wait." if at_work else ""
+                busy = " The worker finishes its running tasks. Press Ctrl-C again to end it now." if at_work else ""
                 console.print(f"Stopped. The library is kept for the next time.{busy}")
             finally:
                 server.terminate()
 
     @contextmanager
     def worker(self):
-        """The worker beside the server, or None if the runner has none. In the end it finishes what it has begun."""
+        """The worker beside the server, or None if the runner has none. In the end it finishes its running tasks."""
         if not (self.runner and "worker" in self.runner):
             yield None
             return
@@ -185,11 +185,11 @@ def refuse_taken_port(port):
         try:
             probe.bind(("127.0.0.1", port))
         except PermissionError:
-            raise UserError(f"You may not use port {port}. Take another: add PORT=8001 (or --port 8001)") from None
+            raise UserError(f"You may not use port {port}. Use another port: add PORT=8001 (or --port 8001)") from None
         except OSError:
             raise UserError(
                 f"Port {port} is taken. Is another demo still running? Stop it with Ctrl-C in its terminal, "
-                f"or take another port: add PORT={port % 65535 + 1} (or --port {port % 65535 + 1})"
+                f"or use another port: add PORT={port % 65535 + 1} (or --port {port % 65535 + 1})"
             ) from None
 
 

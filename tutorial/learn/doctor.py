@@ -50,16 +50,23 @@ def run(console):
 
 
 SERVERS = (  # name, its programs, where its package puts them, what needs it, Debian's package, Homebrew's
-    ("nginx", ["nginx"], "/usr/sbin", "tests of steps 02, 03 and 10", "nginx-light", "nginx"),
-    ("PostgreSQL", ["postgres"], "/usr/lib/postgresql/*/bin", "tests of steps 02 to 10", "postgresql", "postgresql"),
-    ("Redis", ["redis-server"], "/usr/sbin", "tests of steps 08 to 10", "redis-server", "redis"),
-    ("RabbitMQ", ["rabbitmq-server"], "/usr/sbin", "tests of steps 08 to 10", "rabbitmq-server", "rabbitmq"),
+    ("nginx", ["nginx"], "/usr/sbin", "tests of steps 02 and later", "nginx-light", "nginx"),
+    (
+        "PostgreSQL",
+        ["postgres"],
+        "/usr/lib/postgresql/*/bin",
+        "tests of steps 02 and later",
+        "postgresql",
+        "postgresql",
+    ),
+    ("Redis", ["redis-server"], "/usr/sbin", "tests of steps 06 and later", "redis-server", "redis"),
+    ("RabbitMQ", ["rabbitmq-server"], "/usr/sbin", "tests of steps 06 and later", "rabbitmq-server", "rabbitmq"),
     ("Chromium", browser.NAMES, "", "tests of pages and of the site", "chromium", "--cask chromium"),
 )
 
 
 def all_wanted():
-    """Ten of them, the most needed first."""
+    """Yield ten of them, the most needed first."""
     python = platform.python_version() if sys.version_info >= (3, 11) else ""
     install = {
         "Debian": "apt install python3 python3-venv",

@@ -63,18 +63,24 @@ class Report:
                 self.print_test(result, test)
         elif self.coming:
             console.print(f"  The other {len(self.coming)} goals are checked when this one is reached.")
+        if result.trouble and not result.tests:  # nothing is known about the goals, so what was known stays
+            progress.remember(self.task, folder=str(result.folder))
+            console.print("\nCorrect this error, and check again.\n")
+            return
         console.print(f"\n{score(result)}")
         facts = {"folder": str(result.folder), "reached": len(result.goals(REACHED)), "goals": checked(result)}
         if result.is_complete():
             progress.remember(self.task, goal=0, hints=0, **facts)
             console.print(f"All goals reached. Compare with our solution: tutorial diff {number}\n", style="green")
         elif todo is not None:
-            known = progress.read(self.task)
-            hints = max(known.get("hints", 0), 1) if known.get("goal") == todo else 1
+            known, goal = progress.read(self.task), self.task.task.goals[todo]
+            hints = known.get("hints", 0) if known.get("goal") == todo else 0
+            if not (hint := hint_for_test(result, goal)):
+                hints = max(hints, 1)
+                hint = goal.hints[hints - 1]
             progress.remember(self.task, goal=todo, hints=hints, **facts)
-            goal = self.task.task.goals[todo]
             console.print(f"\n[bold]Next[/bold]: {escape(goal.says)}")
-            console.print(f"[bold]Hint[/bold]: {escape(goal.hints[hints - 1])}")
+            console.print(f"[bold]Hint[/bold]: {escape(hint)}")
             console.print(f"More: tutorial hint {number}\n")
 
     def print_goal(self, result, goal):
@@ -82,7 +88,7 @@ class Report:
         if result.state(goal) == NOT_CHECKED:
             console.print(f"  [dim]–[/dim] {says} [dim]({why_not_checked(result, goal)})[/dim]")
         elif not failed:
-            console.print(f"  [green]✓[/green] {says}")
+            console.print(f"  [green]✓[/green] {says}{in_part(result, goal)}")
         else:
             ran = len(failed) + len(result.of(goal, "passed"))
             console.print(f"  [red]✗[/red] {says} [dim]({len(failed)} of {ran} tests failed)[/dim]")
@@ -104,6 +110,12 @@ def next_goal(result):
     return result.assignment.task.goals.index(goals[0]) if goals else None
 
 
+def hint_for_test(result, goal):
+    """Return the hint for the first failed test that has one, or an empty text."""
+    functions = [test.rpartition("::")[2].partition("[")[0] for test in result.of(goal, "failed")]
+    return next((goal.hint_for[function] for function in functions if function in goal.hint_for), "")
+
+
 def checked(result):
     return len(result.goals(REACHED, FAILED, UNKNOWN))
 
@@ -113,6 +125,16 @@ def score(result):
     if left_out:
         return f"{reached} of {checked(result)} goals checked here reached, {left_out} not checked."
     return f"{reached} of {checked(result)} goals reached."
+
+
+def in_part(result, goal):
+    """Which tests of a goal that is reached did not run here because a program is missing."""
+    skipped = result.of(goal, "skipped")
+    if not skipped:
+        return ""
+    reasons = ", ".join(sorted({result.tests[test][1] for test in skipped}))
+    count = f"{len(skipped)} of {len(skipped) + len(result.of(goal, 'passed'))} tests"
+    return f" [dim]({escape(f'{count} not run here: {reasons}')})[/dim]"
 
 
 def why_not_checked(result, goal):

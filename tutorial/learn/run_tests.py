@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import psutil
 
 from tutorial import UserError, ignore_local
 from tutorial.learn.assignments import Assignment, write
+from tutorial.repo.step_changes import step_files
 
 # Variables that the learner's shell may have for other purposes. With CI, pytest takes a skipped test for a failure.
 # Without bytecode, each process that a test starts would compile the project again.
@@ -146,6 +147,8 @@ class Runner:
     def __init__(self, folder, deadline, outcomes, result, changed):
         self.folder, self.deadline, self.outcomes = folder, deadline, outcomes
         self.result, self.changed = result, changed
+        now, began = step_files(folder), result.assignment.starter
+        self.changed_files = sorted(name for name in now.keys() | began.keys() if now.get(name) != began.get(name))
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
         self.environment |= {"OUTCOMES": str(outcomes), "NO_COLOR": "1", "PYTHON_COLORS": "0"}
         self.starts = True  # until we know better
@@ -164,9 +167,9 @@ class Runner:
                 finally:
                     end(process)
 
-    def wait(self, process):
-        """Wait for its end. Return its exit code and its output."""
-        while process.poll() is None:
+    def wait(self, process, until=lambda: False):
+        """Wait for its end, or until something is true. Return its exit code and its output."""
+        while process.poll() is None and not until():
             with suppress(subprocess.TimeoutExpired):
                 process.wait(0.1)
             self.changed(self.result)
@@ -176,25 +179,48 @@ class Runner:
         return process.returncode, process.output.read()
 
     def run_round(self, only, starting):
-        """Run the tests of the goals with these indexes: those in one process first, then those with servers."""
-        with self.pytest(only, server=False) as testing:
+        """Run the tests of the goals with these indexes: those in one process first, then those with servers.
+
+        Tests of earlier steps run beside those with servers, which mostly wait.
+        """
+        goals = [self.result.assignment.task.goals[number] for number in only]
+
+        def only_carried_are_left():
+            self.read_outcomes()
+            own = [test for goal in goals if not goal.carried for test in self.result.of(goal, "expected")]
+            return self.result.collected and not any(self.result.tests[test][1] == "" for test in own)
+
+        tests = [*self.result.assignment.tests, *self.result.assignment.carried]
+        with self.pytest(only, tests, server=False) as testing:
             self.result.trouble = self.trouble_to_start(starting)
             self.starts = not self.result.trouble
             if self.starts:
-                self.finish(testing)
-        goals = [self.result.assignment.task.goals[number] for number in only]
-        if not self.result.trouble and any(self.result.of(goal, "expected") for goal in goals):
-            # One more than two: many tests wait for a process, and leave a core to others.
-            parallel = ["-n3", "--dist=load", "--maxschedchunk=1"] if (os.cpu_count() or 1) > 1 else []
-            with self.pytest(only, True, *parallel) as testing:
-                self.finish(testing)
+                self.wait(testing, until=only_carried_are_left)
+                with self.pytest_with_servers(only, goals) as beside:
+                    self.finish(testing)
+                    if beside and not self.result.trouble:
+                        self.finish(beside)
 
-    def pytest(self, only, server, *options):
-        task, tests = self.result.assignment.task, self.result.assignment.tests
+    def pytest_with_servers(self, only, goals):
+        """The process for the tests with servers. None, if these goals have no such test."""
+        waiting = [test for goal in goals for test in self.result.of(goal, "expected")]
+        tests = sum(self.result.tests[test][1] == "server" for test in waiting)
+        if not tests:
+            return nullcontext()
+        # One more than two: many tests wait for a process, and leave a core to others.
+        workers = min(3, tests) if (os.cpu_count() or 1) > 1 else 1
+        parallel = [f"-n{workers}", "--dist=load", "--maxschedchunk=1"] if workers > 1 else []
+        return self.pytest(only, self.result.assignment.tests, True, *parallel)
+
+    def pytest(self, only, tests, server, *options):
+        task = self.result.assignment.task
         command = ["-m", "pytest", "-c", "pytest.ini", "-q", "--tb=short", "-p", "no:cacheprovider", *options]
         command += ["-p", "tutorial.learn.outcomes_plugin", "--continue-on-collection-errors"]
         command += [f"--deselect={test}" for test in task.leaves_out if "::" in test]
         facts = {"server": server, "only": only, "goals": [goal.tests for goal in task.goals]}
+        facts["also_runs"] = [test for goal in task.goals for test in goal.also_runs]
+        facts["carried"] = [number for number, goal in enumerate(task.goals) if goal.carried]
+        facts["changed"] = self.changed_files
         return self.started(*command, *tests, CHECK=json.dumps(facts))
 
     def trouble_to_start(self, starting):

@@ -47,10 +47,10 @@ def say_what_to_build(task, folder, console):
     console.print("  Build")
     for count, goal in enumerate(task.task.goals, 1):
         console.print(f"     {count}. {goal.says}", markup=False)
-    console.print("  The tests use these names. All others are yours.")
+    console.print("  The tests use these names. You choose all others.")
     for line in task.task.relies_on:
         console.print(f"     - {line}", markup=False)
-    console.print(f"  Time     about {task.minutes} minutes")
+    console.print(f"  Time     about {task.minutes} minutes to write it")
     console.print(f"  Check    tutorial check {task.number}")
     console.print(
         f"  Stuck?   tutorial hint {task.number}; tutorial diff {task.number} compares your code with our solution\n"

@@ -85,6 +85,18 @@ def added_tests(step, before):
     return added
 
 
+def carried_tests(step, before):
+    """Return the arguments for pytest that run only the tests of earlier steps, without tests/internals."""
+    now, then = step_files(step), step_files(before) if before else {}
+    carried = []
+    for name in sorted(now.keys() & then.keys()):
+        if is_test(name) and not name.startswith("tests/internals/"):
+            tests = tests_in(now[name])
+            both = [test for test in tests if test in tests_in(then[name])]
+            carried += [name] if both == tests else [f"{name}::{test}" for test in both]
+    return carried
+
+
 def passing_before(step, before, folder, *options):
     """Run the tests that a step adds on a copy of the step before, in `folder`. Return those that pass.
 

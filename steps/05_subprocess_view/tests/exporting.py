@@ -41,15 +41,14 @@ class Library:
 
     @contextmanager
     def site(self, *options, **keywords):
-        """Run gunicorn. At the end, kill the exports that are still running."""
+        """Run gunicorn. At the end, kill it with the exports that are still running."""
         log = self.folder / "gunicorn.log"
         with gunicorn(self.database, log, *options, variables=self.variables, **keywords) as site:
             try:
                 yield site
             finally:
-                for process in self.processes():
-                    with suppress(psutil.NoSuchProcess):
-                        process.kill()
+                for process in [site.process, *self.processes()]:
+                    kill(process)
 
     def manage(self, *arguments, **options):
         return manage(self.database, *arguments, variables=self.variables, **options)
@@ -68,6 +67,16 @@ class Library:
         """Return what the site has saved, and what is left in its temporary folder."""
         folders = (self.folder / "data", self.folder / "tmp")
         return [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+
+
+def kill(process):
+    """Kill a process and its children at the same moment, as the end of a container does."""
+    with suppress(psutil.NoSuchProcess):  # it has ended
+        family = (process, *process.children(recursive=True))
+        for each in family:
+            each.suspend()
+        for each in family:
+            each.kill()
 
 
 @contextmanager

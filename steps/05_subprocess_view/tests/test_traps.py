@@ -34,13 +34,12 @@ def test_trap_a_double_click_sends_two_emails(library):
 
 
 def test_trap_twenty_requests_are_twenty_processes(library):
-    with silent_smtp() as (url, connections):
+    with silent_smtp() as (url, _):
         library.variables["EMAIL_URL"] = url
         with library.site() as site, logged_in(site) as client:
             for _ in range(20):
                 post(client, NEW)
-            wait_for_jobs(connections, 20)
-            assert len(library.processes()) == 20
+            assert len(library.processes()) == 20  # none can end, because the mail server is silent
 
 
 def test_trap_a_killed_process_loses_the_export_and_leaves_its_files(library):

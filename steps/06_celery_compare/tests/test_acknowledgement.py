@@ -8,12 +8,13 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from tests.brokers import rabbitmq, redis
-from tests.exporting import silent_smtp, wait_for_jobs
+from tests.exporting import ADDRESS, silent_smtp, wait_for_jobs
 from tests.servers import smtp, wait_for
 from tests.workers import enqueue, worker
 
 pytestmark = [pytest.mark.server, pytest.mark.services, pytest.mark.covers("exports", "config", "tests/workers.py")]
 
+EARLY = {"TASK_ACKS_LATE": False}  # Celery's default
 LATE = {"TASK_ACKS_LATE": True}
 LAST = "last@example.com"  # the address of a later task, which shows that the queue is empty
 
@@ -57,14 +58,14 @@ def addresses(emails):
 def test_trap_acknowledged_early_a_killed_worker_loses_the_task(celery_library):
     with silent_smtp() as (url, connections):
         celery_library.variables["EMAIL_URL"] = url
-        enqueue(celery_library)
-        with worker(celery_library, **options_for(celery_library)) as killed:
+        enqueue(celery_library, ADDRESS)
+        with worker(celery_library, **options_for(celery_library, **EARLY)) as killed:
             wait_for_jobs(connections)
             killed.kill()
     with smtp() as (url, emails):
         celery_library.variables["EMAIL_URL"] = url
         enqueue(celery_library, LAST)
-        with worker(celery_library, **options_for(celery_library)):
+        with worker(celery_library, **options_for(celery_library, **EARLY)):
             wait_for(lambda: LAST in addresses(emails), "the last task")
         assert addresses(emails) == [LAST]
 
@@ -111,7 +112,7 @@ def test_trap_acknowledged_late_the_email_can_arrive_twice(celery_library):
     """The worker is killed after the email has been sent, and before it has acknowledged the task."""
     with smtp_that_hangs_at_quit() as (url, emails):
         celery_library.variables["EMAIL_URL"] = url
-        enqueue(celery_library)
+        enqueue(celery_library, ADDRESS)
         with worker(celery_library, **options_for(celery_library, **LATE)) as killed:
             wait_for(lambda: len(emails) == 1, "the email")
             killed.kill()
@@ -138,7 +139,7 @@ def test_trap_acknowledged_late_the_email_can_arrive_twice(celery_library):
 def test_a_task_whose_child_is_killed_runs_again_only_with_reject_on_worker_lost(celery_library, options, runs_again):
     with silent_smtp() as (url, connections):
         celery_library.variables["EMAIL_URL"] = url
-        enqueue(celery_library)
+        enqueue(celery_library, ADDRESS)
         options = {**options, "WORKER_PREFETCH_MULTIPLIER": 1}
         with worker(celery_library, **options) as celery:
             wait_for_jobs(connections)
@@ -155,7 +156,7 @@ def test_a_task_whose_child_is_killed_runs_again_only_with_reject_on_worker_lost
 def test_trap_redis_delivers_a_task_again_that_takes_longer_than_the_visibility_timeout(celery_library):
     with silent_smtp() as (url, connections):
         celery_library.variables["EMAIL_URL"] = url
-        enqueue(celery_library)
+        enqueue(celery_library, ADDRESS)
         with worker(celery_library, **options_for(celery_library, **LATE)):
             wait_for_jobs(connections)
             with worker(celery_library, **options_for(celery_library, **LATE)):
@@ -168,10 +169,9 @@ def test_trap_a_busy_worker_holds_tasks_while_another_has_nothing_to_do(celery_l
     options = {**LATE, "WORKER_PREFETCH_MULTIPLIER": prefetch}
     with silent_smtp() as (url, connections):
         celery_library.variables["EMAIL_URL"] = url
-        enqueue(celery_library)
+        enqueue(celery_library, ADDRESS, LAST)
         with worker(celery_library, **options) as busy:
             wait_for_jobs(connections)
-            enqueue(celery_library, LAST)
             if prefetch == 4:
                 wait_for(lambda: busy.received() == 2, "the second task to be held")
             with worker(celery_library, **options) as idle:

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from tests.exporting import posix, silent_smtp, wait_for_jobs
-from tests.servers import gunicorn, postgresql, wait_for
+from tests.servers import gunicorn, is_alive, postgresql, wait_for
 
 pytestmark = [
     pytest.mark.server,
@@ -76,25 +76,22 @@ def test_a_process_survives_the_worker_and_a_thread_depends_on_the_signal(librar
         job = holder_of(jobs_connection)
         worker.send_signal(how)
         if job == worker.pid and not survives:
-            wait_for(lambda: has_ended(worker), "the worker to end")
+            wait_for(lambda: not is_alive(worker), "the worker to end")
         elif job == worker.pid:
             # gunicorn would kill the worker after its graceful timeout. Until then the thread runs on.
             with pytest.raises(psutil.TimeoutExpired):
                 worker.wait(timeout=2)
         else:
-            wait_for(lambda: has_ended(worker), "the worker to end")
+            wait_for(lambda: not is_alive(worker), "the worker to end")
         is_open = not is_closed(jobs_connection)
         assert is_open == survives
 
 
-def has_ended(process):
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-
-
 def holder_of(connection):
     """Return the id of the process at the other end of the connection."""
-    port = connection.getpeername()[1]
-    (pid,) = {each.pid for each in psutil.net_connections("tcp") if each.laddr.port == port and each.raddr}
+    ends = connection.getpeername()[1], connection.getsockname()[1]
+    sockets = [each for each in psutil.net_connections("tcp") if each.raddr]
+    (pid,) = {each.pid for each in sockets if (each.laddr.port, each.raddr.port) == ends}
     return pid
 
 

@@ -3,12 +3,13 @@
 import json
 import sys
 import uuid
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from tests.exporting import kill
 from tests.servers import environment, process, wait_for
 
 
@@ -23,13 +24,8 @@ class Worker:
         return child
 
     def kill(self):
-        """Kill the worker and its child at the same moment, as the end of a container does."""
-        with suppress(psutil.NoSuchProcess):  # it has ended
-            family = (self.process, *self.process.children(recursive=True))
-            for each in family:
-                each.suspend()
-            for each in family:
-                each.kill()
+        """Kill the worker and its child."""
+        kill(self.process)
         self.process.wait()
 
     def received(self):
@@ -62,8 +58,9 @@ def worker(library, **options):
             it.kill()
 
 
-def enqueue(library, address="reader@example.com"):
-    """Put an export into the queue, as the view does."""
-    code = f"from exports.runners import start_export; start_export({address!r}, {{}})"
+def enqueue(library, *addresses):
+    """Put an export for each address into the queue, as the view does."""
+    code = "from exports.runners import start_export"
+    code += "".join(f"; start_export({address!r}, {{}})" for address in addresses)
     done = library.manage("shell", "-v0", "-c", code)
     assert done.returncode == 0, done.stderr

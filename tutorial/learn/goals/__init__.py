@@ -1,7 +1,7 @@
 """What each step asks of a learner's code: NN.toml has the goals of a step, in the order in which to reach them."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -9,11 +9,19 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Goal:
-    """`tests` are files of tests, or single functions of them: tests/test_x.py::test_y."""
+    """`tests` are files of tests, or single functions of them: tests/test_x.py::test_y.
+
+    `also_runs` are those of its tests that a check runs although they are traps or need a service. The
+    tests of a `carried` goal are of earlier steps, and a check runs those of them that need no server. `hint_for` has
+    hints for single tests, by the names of their functions.
+    """
 
     says: str
     tests: tuple
     hints: tuple
+    also_runs: tuple = ()
+    carried: bool = False
+    hint_for: dict = field(default_factory=dict)
 
     def has(self, test):
         """Is this one of its tests? `test` is a node id of pytest, or a file of tests that could not be imported."""
@@ -39,5 +47,14 @@ def read(step):
 
 def parsed(said):
     """The task that a file of goals, or an exercise.toml, has."""
-    goals = [Goal(each["says"], tuple(each["tests"]), tuple(each["hints"])) for each in said["goal"]]
+    goals = [
+        Goal(
+            each["says"],
+            tuple(each["tests"]),
+            tuple(each["hints"]),
+            tuple(each.get("also_runs", ())),
+            hint_for=each.get("hint_for", {}),
+        )
+        for each in said["goal"]
+    ]
     return Task(goals, said["relies_on"], said.get("leaves_out", []))

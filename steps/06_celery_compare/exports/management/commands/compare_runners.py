@@ -167,7 +167,7 @@ def peak_memory():
 
 
 def table(results, exports):
-    """Return the results as a table, then what speaks for each runner."""
+    """Return the results as a table, then the ratios of the runners."""
     lines = ["", " " * 40 + "".join(f"{name:>14}" for name in results)]
     for row, (label, unit) in ROWS.items():
         digits = 1 if unit == "ms" else 2 if unit == "s" else 0
@@ -177,8 +177,7 @@ def table(results, exports):
     own, celery = results["subprocess"], results["celery"]
     lines += [
         "",
-        f"For subprocess: no broker and no worker. Celery needs {celery['idle']:.0f} MB while nothing runs.",
-        "Against: each export starts Python and Django. Compared with Celery,",
+        f"Celery needs {celery['idle']:.0f} MB while nothing runs. With subprocess, compared with Celery,",
         f"one export takes {own['one'] / celery['one']:.1f} times as long,",
         f"{exports} at the same time take {own['burst'] / celery['burst']:.1f} times as long,",
         f"and they need {own['memory'] / celery['memory']:.1f} times the memory.",
