@@ -52,8 +52,8 @@ def run(console):
 SERVERS = (  # name, its programs, where its package puts them, what needs it, Debian's package, Homebrew's
     ("nginx", ["nginx"], "/usr/sbin", "tests of steps 02, 03 and 10", "nginx-light", "nginx"),
     ("PostgreSQL", ["postgres"], "/usr/lib/postgresql/*/bin", "tests of steps 02 to 10", "postgresql", "postgresql"),
-    ("Redis", ["redis-server"], "/usr/sbin", "tests of steps 08 to 10", "redis-server", "redis"),
-    ("RabbitMQ", ["rabbitmq-server"], "/usr/sbin", "tests of steps 08 to 10", "rabbitmq-server", "rabbitmq"),
+    ("Redis", ["redis-server"], "/usr/sbin", "tests of steps 06 to 10", "redis-server", "redis"),
+    ("RabbitMQ", ["rabbitmq-server"], "/usr/sbin", "tests of steps 06 to 10", "rabbitmq-server", "rabbitmq"),
     ("Chromium", browser.NAMES, "", "tests of pages and of the site", "chromium", "--cask chromium"),
 )
 
