@@ -11,8 +11,6 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
-from library.book_csv import csv_name
-
 TRIES = 5
 EMAIL_LEASE = 600  # seconds
 
@@ -83,7 +81,7 @@ class Export(models.Model):
     @property
     def name(self):
         """The file name that the user gets."""
-        return csv_name(timezone.localdate(self.created_at))
+        return f"books-{timezone.localdate(self.created_at)}.csv"
 
     @property
     def is_settled(self):
