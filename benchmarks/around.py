@@ -47,13 +47,10 @@ class Command(BaseCommand):
 }
 STARTS = 10
 COMMANDS = {
-    "step 07": ("07", []),
-    "step 10": ("10", []),
-    "step 09, zip": ("09", ["--compress=zip"]),
-    "step 10, zip": ("10", ["--compress=zip"]),
-    "step 09, gzip": ("09", ["--compress=gzip"]),
-    "step 10, gzip": ("10", ["--compress=gzip"]),
-    "step 10, zstd": ("10", ["--compress=zstd"]),
+    "step 10": [],
+    "step 10, zip": ["--compress=zip"],
+    "step 10, gzip": ["--compress=gzip"],
+    "step 10, zstd": ["--compress=zstd"],
 }
 PAGES = ["/books/", "/books/?genre=novel", "/books/?q=garden", "/books/?q=no+such+book"]
 
@@ -82,15 +79,15 @@ def starts(house):
         (bare / name).parent.mkdir(parents=True, exist_ok=True)
         (bare / name).write_text(text)
     for name in ("__init__", "noop"):  # the same in the project, with all its apps
-        commands = house.steps["10"] / "exports" / "management" / "commands"
+        commands = house.step / "exports" / "management" / "commands"
         commands.joinpath(f"{name}.py").write_text(NOOP[f"bare/management/commands/{name}.py"])
     export = house.manage("sqlite", "shell", "--verbosity=0", "-c", EXPORT)[0].decode().strip()
     house.manage("sqlite", "run_export", export)
     environment = {**house.environment("sqlite"), "PYTHONDONTWRITEBYTECODE": ""}
     ways = {
         "bare no-op": (bare, ["noop"]),
-        "no-op in step 10": (house.steps["10"], ["noop"]),
-        "run_export in step 10": (house.steps["10"], ["run_export", export]),
+        "no-op in step 10": (house.step, ["noop"]),
+        "run_export in step 10": (house.step, ["run_export", export]),
     }
     runs = {name: [] for name in ways}
     for _ in range(STARTS + 1):
@@ -103,9 +100,9 @@ def commands(house, rounds):
     """export_books as a whole, its start included."""
     runs = {name: [] for name in COMMANDS}
     for _ in range(rounds):
-        for name, (step, options) in COMMANDS.items():
+        for name, options in COMMANDS.items():
             file = house.folder / "packed"
-            run_ = house.manage("sqlite", "export_books", "--verbosity=0", "-o", file, *options, step=step)[1]
+            run_ = house.manage("sqlite", "export_books", "--verbosity=0", "-o", file, *options)[1]
             runs[name].append({**run_, "bytes": file.stat().st_size})
             file.unlink()
     return {name: summary(each) for name, each in runs.items()}
@@ -113,7 +110,7 @@ def commands(house, rounds):
 
 def pages(house):
     """Seconds to the whole list page, through gunicorn."""
-    with house.gunicorn("10", "sqlite") as site:
+    with house.gunicorn("sqlite") as site:
         return {path: page(site, path) for path in PAGES}
 
 

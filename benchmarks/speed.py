@@ -69,7 +69,7 @@ class Way:
     name: str
     kind: str  # "file": a module of ladder; "shell": the database's; "http": through gunicorn
     database: str  # sqlite or postgresql
-    source: str = ""  # of a file: the module; of http: step and path
+    source: str = ""  # of a file: the module; of http: the path
     fast: bool = False  # also runs with ten million books
     ours: bool = False  # gives the same bytes as all of ours
 
@@ -80,7 +80,7 @@ class Way:
 
 LADDER = ["howto", "columns", "batches", "formatted", "lines", "native"]
 OURS = {"lines", "native"}
-STREAM = "07 /books/download/?raw=1"
+STREAM = "/books/download/?raw=1"
 WAYS = [
     *[Way(name, "file", "sqlite", name, fast=name in OURS, ours=name in OURS) for name in LADDER],
     *[Way("pipes", "file", database, "pipes", ours=True) for database in ("sqlite", "postgresql")],
@@ -88,14 +88,14 @@ WAYS = [
     Way("in_memory", "file", "sqlite", "in_memory"),
     Way("pyarrow", "file", "sqlite", "pyarrow_csv"),
     Way("shell", "shell", "sqlite", fast=True),
-    *[Way(name, "http", "sqlite", f"07 /ladder/{name}/") for name in LADDER[:4]],
+    *[Way(name, "http", "sqlite", f"/ladder/{name}/") for name in LADDER[:4]],
     Way("streamed", "http", "sqlite", STREAM, fast=True, ours=True),
-    Way("blocking", "http", "sqlite", "07 /whole/blocking/", ours=True),
+    Way("blocking", "http", "sqlite", "/whole/blocking/", ours=True),
     *[Way(name, "file", "postgresql", name, fast=name in OURS, ours=name in OURS) for name in LADDER],
     Way("copy", "file", "postgresql", "copy", ours=True),
     Way("shell", "shell", "postgresql", fast=True),
     Way("streamed", "http", "postgresql", STREAM, fast=True, ours=True),
-    Way("in_transaction", "http", "postgresql", "07 /ladder/in_transaction/", fast=True, ours=True),
+    Way("in_transaction", "http", "postgresql", "/ladder/in_transaction/", fast=True, ours=True),
 ]
 
 
@@ -135,11 +135,10 @@ class House:
 
     def __init__(self, folder, stack, console, needed):
         self.folder, self.console, self.books = folder, console, 0
-        self.steps = {number: folder / f"step{number}" for number in ("07", "09", "10")}
-        for number, step in self.steps.items():
-            copy_step(find_step(number), step)
-        (self.steps["07"] / "ladder_urls.py").write_text(URLS)
-        (self.steps["07"] / "ladder_settings.py").write_text(SETTINGS)
+        self.step = folder / "step10"
+        copy_step(find_step("10"), self.step)
+        (self.step / "ladder_urls.py").write_text(URLS)
+        (self.step / "ladder_settings.py").write_text(SETTINGS)
         self.servers = load(find_step("10") / "tests" / "servers.py")
         self.databases = {"sqlite": f"sqlite:///{folder / 'library.sqlite3'}"} if "sqlite" in needed else {}
         if "postgresql" in needed:
@@ -168,10 +167,10 @@ class House:
             "DATA_DIR": str(self.folder / "data"),
         }
 
-    def manage(self, database, *arguments, step="10"):
-        """Run a command of a step and give what `run` of measure.py gives."""
+    def manage(self, database, *arguments):
+        """Run a command of the step and give what `run` of measure.py gives."""
         command = [sys.executable, "manage.py", *map(str, arguments)]
-        return run(command, cwd=self.steps[step], env=self.environment(database))
+        return run(command, cwd=self.step, env=self.environment(database))
 
     def grow(self, books):
         """Fill both libraries up to so many books, and note how long the last ones took."""
@@ -183,9 +182,8 @@ class House:
         self.seeded = {"books": more, **self.seeded}
         self.books = books
 
-    def gunicorn(self, step, database):
-        settings = "ladder_settings" if step == "07" else "config.settings"
-        options = {"settings": settings, "variables": {"PYTHONPATH": str(BENCHMARKS)}, "folder": self.steps[step]}
+    def gunicorn(self, database, settings="config.settings"):
+        options = {"settings": settings, "variables": {"PYTHONPATH": str(BENCHMARKS)}, "folder": self.step}
         log = self.folder / "gunicorn.log"
         return self.servers.gunicorn(self.databases[database], log, "--timeout=0", **options)
 
@@ -225,7 +223,7 @@ def measure(house, ways, rounds):
 
 def to_file(house, way, file):
     command = [sys.executable, BENCHMARKS / "run_way.py", way.source, file]
-    said, figures = run(command, cwd=house.steps["10"], env=house.environment(way.database))
+    said, figures = run(command, cwd=house.step, env=house.environment(way.database))
     return {**figures, **json.loads(said)}
 
 
@@ -246,10 +244,9 @@ def run_into(command, output):
 
 
 def through_gunicorn(house, way, file):
-    step, path = way.source.split()
-    with house.gunicorn(step, way.database) as site:
+    with house.gunicorn(way.database, "ladder_settings") as site:
         site.get("/books/")  # the worker has imported all that it needs
-        return download(site, path)
+        return download(site, way.source)
 
 
 RUN = {"file": to_file, "shell": by_shell, "http": through_gunicorn}
@@ -257,9 +254,8 @@ RUN = {"file": to_file, "shell": by_shell, "http": through_gunicorn}
 
 def fetch(house, way, file):
     """Once more, by a client that takes the chunks apart."""
-    step, path = way.source.split()
-    with house.gunicorn(step, way.database) as site, file.open("wb") as output:
-        with urllib.request.urlopen(f"http://127.0.0.1:{site.port}{path}") as response:
+    with house.gunicorn(way.database, "ladder_settings") as site, file.open("wb") as output:
+        with urllib.request.urlopen(f"http://127.0.0.1:{site.port}{way.source}") as response:
             shutil.copyfileobj(response, output, 1 << 20)
 
 

@@ -31,7 +31,7 @@ def run(name, books, port, timeout, parent, console):
 
 
 class Demo:
-    """A step with its library, its data and, from step 08 on, the runner that EXPORT_RUNNER names."""
+    """A step with its library, its data and, from step 06 on, the runner that EXPORT_RUNNER names."""
 
     def __init__(self, step, books, port, parent):
         self.step, self.books, self.port = step, books, port
@@ -39,7 +39,7 @@ class Demo:
         self.folder, self.data = parent / step.name, parent / f"{step.name}-data"
         self.database = parent / f"{step.name}-{books}.sqlite3"
         self.environment = {**os.environ, "DATABASE_URL": f"sqlite:///{self.database}", "DATA_DIR": str(self.data)}
-        self.environment["SITE_URL"] = f"http://127.0.0.1:{port}"  # for the links in mails
+        self.environment["SITE_URL"] = f"http://127.0.0.1:{port}"  # for the links in emails
         self.runner = chosen_runner(self.about.get("runners", []), os.environ.get("EXPORT_RUNNER"))
         if self.runner:
             self.environment["EXPORT_RUNNER"] = self.runner["name"]

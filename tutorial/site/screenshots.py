@@ -198,25 +198,23 @@ def of_the_view(studio):
 
 @of("export", "mail")
 def of_the_export(studio):
-    """Step 07: the page of an export half way, and the mail of another one."""
+    """Step 07: the page of an export half way, and the email about another one."""
     with studio.demo("07") as address, chromium() as browser:
         page = browser.new_page(viewport={"width": WIDTH, "height": 460})
-        page.goto(f"{address}/login/")
+        page.goto(f"{address}/exports/new/")
         page.get_by_label("Username").fill("demo")
         page.get_by_label("Password").fill("demo")
         page.get_by_role("main").get_by_role("button", name="Log in").click()
-        page.goto(f"{address}/books/")
         page.locator("[data-test=export-button]").click()
         page.wait_for_function(
             "(bar => bar?.value / bar?.max > 0.4)(document.querySelector('[data-test=progress]'))", timeout=120_000
         )
         studio.photograph("export", page)
-        page.goto(f"{address}/books/?{FILTERS}")
+        page.goto(f"{address}/exports/new/?{FILTERS}")
         page.locator("[data-test=export-button]").click()
-        page.get_by_text("A mail was sent").wait_for(timeout=120_000)
-        mails = studio.place / f"{find_step('07').name}-data" / "mail"
-        (_, export) = page.url.rstrip("/").rsplit("/", 1)
-        (mail,) = [mail for mail in map(read_mail, mails.iterdir()) if export in mail["Message-ID"]]
+        page.get_by_text("We've sent an email").wait_for(timeout=120_000)
+        emails = studio.place / f"{find_step('07').name}-data" / "mail"
+        (mail,) = [mail for mail in map(read_mail, emails.iterdir()) if page.url in mail.get_body().get_content()]
     (attachment,) = mail.iter_attachments()
     studio.print_page(
         "mail", "mail", subject=html.escape(mail["Subject"]), sender=html.escape(mail["From"]), to=mail["To"],

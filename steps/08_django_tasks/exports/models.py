@@ -8,8 +8,6 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from library.book_csv import csv_name
-
 
 class State(models.TextChoices):
     WAITING = "waiting", "Waiting"
@@ -51,7 +49,7 @@ class Export(models.Model):
     @property
     def name(self):
         """The file name that the user gets."""
-        return csv_name(timezone.localdate(self.created_at))
+        return f"books-{timezone.localdate(self.created_at)}.csv"
 
     @property
     def is_settled(self):

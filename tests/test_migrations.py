@@ -1,0 +1,163 @@
+"""A step migrates the database of the step before, whatever is in it, and separates schema from data."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+import uuid
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+
+from tutorial import all_steps, find_step
+from tutorial.repo.step_changes import chain_from, neighbours
+
+CHAIN = chain_from(find_step("01"))  # an older step that begins another chain may mix them
+PAIRS = [
+    pytest.param(step, before, id=f"{before.name[:2]}-{step.name[:2]}")
+    for step, before in neighbours()
+    if before and before.name[:2] >= "07" and (step / "exports" / "migrations").is_dir()
+]
+
+# Twice each state with the same owner and filters, and for each of these an email of every kind.
+FILL = """
+import json
+from django.contrib.auth.models import User
+from django.core import serializers
+from django.core.management import call_command
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from exports.models import Delivery, Export, State
+
+call_command("migrate", verbosity=0)
+now = timezone.now()
+reader = User.objects.create(username="reader", email="reader@example.com")
+columns = {
+    "waiting": {},
+    "running": {"started_at": now, "rows_total": 7, "rows_done": 3},
+    "done": {"started_at": now, "finished_at": now, "rows_total": 7, "rows_done": 7, "file": "a.csv", "size": 9},
+    "failed": {"started_at": now, "finished_at": now, "error": "The export stopped unexpectedly."},
+}
+emails = [None, {"claimed_at": now}, {"claimed_at": now, "sent_at": now}, {"claimed_at": now, "error": "Not sent."}]
+if Delivery._meta.get_field("claimed_at").null:
+    emails.append({"claimed_at": None})
+assert columns.keys() <= set(State.values)
+for state in State.values:
+    for email in emails:
+        for filters in ({"genre": "novel"}, {"genre": "novel"}, {"q": "a\\u2028b"}):
+            values = columns.get(state, columns["done"])
+            try:
+                with transaction.atomic():
+                    export = Export.objects.create(owner=reader, state=state, filters=filters, **values)
+            except IntegrityError:  # a step that has a constraint has no duplicates
+                continue
+            if email is not None:
+                Delivery.objects.create(export=export, **email)
+print(serializers.serialize("json", [*Export.objects.order_by("pk"), *Delivery.objects.order_by("pk")]))
+"""
+MIGRATE = """
+from django.core import serializers
+from django.core.management import call_command
+from exports.models import Delivery, Export
+
+call_command("migrate", verbosity=0)
+call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+print(serializers.serialize("json", [*Export.objects.order_by("pk"), *Delivery.objects.order_by("pk")]))
+"""
+
+
+def manage(step, database, *arguments, folder):
+    """Run a command of a step, and return its standard output."""
+    environment = {**os.environ, "DATABASE_URL": database, "DATA_DIR": str(folder), "EXPORT_RUNNER": ""}
+    command = [sys.executable, step / "manage.py", *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def rows(step, database, script, folder):
+    """Run a script that prints rows, and return the fields of each by its model and primary key."""
+    printed = manage(step, database, "shell", "--verbosity=0", "--command", script, folder=folder)
+    return {(row["model"], row["pk"]): row["fields"] for row in json.loads(printed)}
+
+
+@contextmanager
+def sqlite(folder):
+    yield f"sqlite:///{folder / 'library.sqlite3'}"
+
+
+@pytest.fixture(scope="module")
+def postgresql(servers):
+    """A function that creates an empty database."""
+    with servers.postgresql() as url:
+        server = url.rpartition("/")[0]
+
+        @contextmanager
+        def create(folder):
+            name = f"library_{uuid.uuid4().hex}"
+            with psycopg.connect(f"{server}/template1", autocommit=True) as connection:
+                connection.execute(f"CREATE DATABASE {name}")
+            yield f"{server}/{name}"
+
+        yield create
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
+def database(request, tmp_path):
+    """The URL of an empty database."""
+    create = sqlite if request.param == "sqlite" else request.getfixturevalue("postgresql")
+    with create(tmp_path) as url:
+        yield url
+
+
+@pytest.mark.parametrize("step, before", PAIRS)
+def test_a_step_migrates_every_row_of_the_step_before(step, before, database, tmp_path):
+    then = rows(before, database, FILL, tmp_path)
+    now = rows(step, database, MIGRATE, tmp_path)
+    assert len(then) >= 4 * 4 + 4 * 3
+    assert now.keys() == then.keys()
+    for key, fields in then.items():
+        assert {**fields, **now[key]} == {**now[key], **fields}, key  # what both steps have is the same
+
+
+@pytest.mark.parametrize("step, before", [pair for pair in PAIRS if pair.id == "08-09"])
+def test_the_reaper_starts_what_a_step_without_one_left_unfinished(step, before, database, tmp_path):
+    then = rows(before, database, FILL, tmp_path)
+    manage(step, database, "migrate", "--verbosity=0", folder=tmp_path)
+    active = [key for key, fields in then.items() if fields.get("state") in ("waiting", "running")]
+    unsettled = [
+        key
+        for key, fields in then.items()
+        if key[0] == "exports.delivery" and not fields["sent_at"] and not fields["error"]
+    ]
+    printed = manage(step, database, "reap_exports", folder=tmp_path)
+    assert printed == f"Overdue: {len(active)} exports, {len(unsettled)} emails.\n"
+    assert len(active) == 2 * 4 * 3 and len(unsettled) == 4 * 3
+    assert manage(step, database, "reap_exports", "-v2", folder=tmp_path) == "Overdue: 0 exports, 0 emails.\n"
+
+
+DATA = {"RunPython", "RunSQL"}
+
+
+def operations(source):
+    """The names of the operations of a migration, such as AddField."""
+    calls = [node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    names = {call.attr for call in calls if isinstance(call, ast.Attribute) and ast.unparse(call.value) == "migrations"}
+    return names - {"swappable_dependency"}
+
+
+def is_mixed(source):
+    return bool(operations(source) & DATA and operations(source) - DATA)
+
+
+def test_no_migration_changes_schema_and_data():
+    """PostgreSQL refuses some changes of a table whose rows were changed in the same transaction."""
+    found = [path for step in CHAIN for path in step.glob("*/migrations/0*.py")]
+    assert len(found) > len(CHAIN)
+    assert [path for path in found if is_mixed(path.read_text("utf-8"))] == []
+    mixed = "operations = [migrations.AddField('a', 'b', c()), migrations.RunPython(d, migrations.RunPython.noop)]"
+    assert is_mixed(mixed)
+    assert not is_mixed("operations = [migrations.RunPython(d, migrations.RunPython.noop)]")
+    assert set(CHAIN) <= set(all_steps())
