@@ -24,11 +24,10 @@ def reap():
 
 def recover_export(export):
     """Enqueue the export again, or let it fail. Return whether something was done."""
-    logger.warning("Export %s is %s, but nothing is working on it.", export.pk, export.state)
     if not export.tries_left:
-        return export.fail(export.token, f"The export stopped unexpectedly {TRIES} times.", OVERDUE)
+        return export.fail(export.token, f"The export stopped unexpectedly {TRIES} times.", ACTIVE & OVERDUE)
     if timezone.now() - export.created_at > GIVE_UP_AFTER:
-        return export.fail(export.token, "The export could not be started. Please try again.", OVERDUE)
+        return export.fail(export.token, "The export could not be started. Please try again.", ACTIVE & OVERDUE)
     return not is_queued(run_export, str(export.pk)) and requeue(export, export.pk)
 
 
@@ -42,5 +41,6 @@ def recover_email(delivery):
 def requeue(row, export_id):
     with transaction.atomic():  # with the database backend, both rows are saved or neither
         if is_ours := row.requeue():
+            logger.warning("Nothing is working on export %s, so it is enqueued again.", export_id)
             run_export.enqueue(str(export_id))
     return is_ours
