@@ -54,10 +54,9 @@ def test_trap_a_double_click_is_two_exports(library):
 
 
 def test_trap_twenty_requests_are_twenty_processes(library):
-    with silent_smtp() as (url, connections):
+    with silent_smtp() as (url, _):
         library.variables["EMAIL_URL"] = url
         with library.site() as site, logged_in(site) as client:
             for _ in range(20):
                 request_export(client)
-            wait_for_jobs(connections, 20)
-            assert len(library.processes()) == 20
+            assert len(library.processes()) == 20  # none can end, because the mail server is silent

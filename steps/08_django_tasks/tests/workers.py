@@ -3,12 +3,13 @@
 import json
 import sys
 import uuid
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from tests.exporting import kill
 from tests.servers import environment, process, wait_for
 
 
@@ -23,13 +24,8 @@ class Worker:
         return child
 
     def kill(self):
-        """Kill the worker and its child at the same moment, as the end of a container does."""
-        with suppress(psutil.NoSuchProcess):  # it has ended
-            family = (self.process, *self.process.children(recursive=True))
-            for each in family:
-                each.suspend()
-            for each in family:
-                each.kill()
+        """Kill the worker and its child."""
+        kill(self.process)
         self.process.wait()
 
     def received(self):

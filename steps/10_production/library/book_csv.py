@@ -16,9 +16,9 @@ BOM = "\ufeff"  # at the start of a file, it tells Excel that the file is UTF-8
 FORMULA = re.compile(r"(?<![^;\t\r\n])(?=[=+\-@])")
 
 
-def csv_name(day=None):
-    """Return the file name for the books of a day, or for today's books."""
-    return f"books-{day or timezone.localdate()}.csv"
+def csv_name():
+    """Return the file name for today's books."""
+    return f"books-{timezone.localdate()}.csv"
 
 
 def csv_chunks(queryset, raw=False, bom=False):

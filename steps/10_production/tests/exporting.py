@@ -47,15 +47,14 @@ class Library:
 
     @contextmanager
     def site(self, *options, **keywords):
-        """Run gunicorn. At the end, kill the exports that are still running."""
+        """Run gunicorn. At the end, kill it with the exports that are still running."""
         log = self.folder / f"gunicorn-{uuid.uuid4()}.log"
         with gunicorn(self.database, log, *options, variables=self.variables, **keywords) as site:
             try:
                 yield site
             finally:
-                for process in self.processes():
-                    with suppress(psutil.NoSuchProcess):
-                        process.kill()
+                for process in [site.process, *self.processes()]:
+                    kill(process)
 
     def manage(self, *arguments, **options):
         return manage(self.database, *arguments, variables=self.variables, **options)
@@ -101,6 +100,16 @@ class Library:
     def wait_for_state(self, export_id, *states):
         wait_for(lambda: self.export(export_id)["state"] in states, f"the export to be {' or '.join(states)}")
         return self.export(export_id)
+
+
+def kill(process):
+    """Kill a process and its children at the same moment, as the end of a container does."""
+    with suppress(psutil.NoSuchProcess):  # it has ended
+        family = (process, *process.children(recursive=True))
+        for each in family:
+            each.suspend()
+        for each in family:
+            each.kill()
 
 
 @contextmanager

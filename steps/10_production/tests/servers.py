@@ -83,10 +83,23 @@ def process(command, **options):
         family = [started, *started.children(recursive=True)] if started.is_running() else []
         for each in family[:1]:
             each.terminate()
-        for late in psutil.wait_procs(family, timeout=5)[1]:
+        deadline = time.monotonic() + 5
+        while (alive := [each for each in family if is_alive(each)]) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for late in alive:
             with suppress(psutil.NoSuchProcess):
                 late.kill()
         started.wait()
+
+
+def is_alive(process):
+    """Return whether the process runs. A zombie doesn't.
+
+    If its parent has ended too, a zombie stays until process 1 calls wait(). In a container, that can take seconds.
+    """
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def wait_for(condition, what, seconds=60):

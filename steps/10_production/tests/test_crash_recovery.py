@@ -8,11 +8,13 @@ from django.core import mail
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.db import OperationalError
+from django.db.models import QuerySet
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from exports import job, reaper
 from exports.models import Delivery, Export, LeaseLost
+from exports.retry import RetryLater
 from exports.tasks import run_export
 from library.factories import BookFactory
 from tests.exporting import ADDRESS
@@ -26,9 +28,14 @@ def folders(one_connection, settings, tmp_path):
 
 
 @pytest.fixture
-def export():
+def owner():
+    return User.objects.create_user("reader", ADDRESS)
+
+
+@pytest.fixture
+def export(owner):
     BookFactory.create_batch(3)
-    return Export.objects.create(owner=User.objects.create_user("reader", ADDRESS))
+    return Export.objects.create(owner=owner)
 
 
 def same(export):
@@ -72,6 +79,26 @@ def test_a_process_that_comes_back_changes_nothing(export, tmp_path):
     other.finish(new, ContentFile(b"new"), rows=2)
     assert (same(export).state, same(export).rows_done) == ("done", 2)
     assert [path.read_text() for path in (tmp_path / "exports").iterdir()] == ["new"]
+
+
+def test_a_process_that_comes_back_does_not_end_an_export_that_waits_again(export):
+    old = export.claim()
+    end_leases()
+    reaper.reap()
+    assert not export.fail(old, "No.")
+    assert same(export).state == "waiting"
+
+
+def test_an_export_that_is_deleted_just_before_its_claim_is_left_alone(export, monkeypatch):
+    update = QuerySet.update
+
+    def delete_first(self, **values):
+        Export.objects.all().delete()
+        return update(self, **values)
+
+    monkeypatch.setattr(QuerySet, "update", delete_first)
+    job.run(str(export.pk))
+    assert mail.outbox == []
 
 
 def test_a_token_is_never_used_twice(export):
@@ -162,6 +189,28 @@ def test_the_reaper_leaves_an_export_alone_whose_worker_comes_back_at_this_momen
     assert same(export).state == "running" and tasks() == []
 
 
+@pytest.mark.parametrize("tries_left, hours", [(0, 0), (1, 25)])
+def test_the_reaper_leaves_an_export_alone_whose_worker_finishes_at_this_moment(export, tries_left, hours):
+    Export.objects.update(tries_left=tries_left + 1, created_at=timezone.now() - timedelta(hours=hours))
+    export.refresh_from_db()
+    token = export.claim()
+    end_leases()
+    overdue = same(export)
+    export.finish(token, ContentFile(b"abc"), rows=1)  # between the reaper's SELECT and its UPDATE
+    assert not reaper.recover_export(overdue)
+    assert (same(export).state, same(export).error) == ("done", "")
+
+
+def test_the_log_names_an_export_only_if_it_is_started_again(export, caplog):
+    run_export.enqueue(str(export.pk))
+    end_leases()
+    reaper.reap()  # it waits in a long queue
+    assert str(export.pk) not in caplog.text
+    DBTaskResult.objects.all().delete()
+    reaper.reap()
+    assert str(export.pk) in caplog.text
+
+
 def test_the_command_says_what_it_did(export, capsys):
     call_command("reap_exports")
     assert capsys.readouterr().out == ""
@@ -233,3 +282,36 @@ def test_a_sender_that_comes_back_changes_nothing(export):
     new = fast.claim()
     assert not slow.release(old, seconds=1) and not slow.end(old, error="No.")
     assert fast.end(new) and Delivery.objects.get().sent_at
+
+
+def test_an_owner_whose_address_was_removed_gets_no_email(export, owner):
+    export.finish(export.claim(), ContentFile(b"abc"), rows=1)
+    User.objects.update(email="")
+    job.run(str(export.pk))
+    assert mail.outbox == []
+    delivery = Delivery.objects.get()
+    assert (delivery.sent_at, delivery.error) == (None, "The email could not be sent.")
+    end_leases()
+    assert reaper.reap() == (0, 0)
+
+
+def test_an_owner_who_adds_an_address_afterwards_gets_no_email(client, export, owner):
+    User.objects.update(email="")
+    export.refresh_from_db()
+    job.run(str(export.pk))
+    User.objects.update(email=ADDRESS)
+    assert same(export).is_settled
+    client.force_login(owner)
+    page = client.get(export.get_absolute_url()).content.decode()
+    assert "hx-get" not in page and 'data-test="email"' not in page
+
+
+def test_an_email_whose_file_is_gone_is_given_up_after_an_hour(export):
+    export.finish(export.claim(), ContentFile(b"abc"), rows=1)
+    export.file.storage.delete(export.file.name)
+    with pytest.raises(RetryLater) as retry:  # perhaps the storage doesn't answer only now
+        job.run(str(export.pk))
+    assert retry.value.release(10)
+    Export.objects.update(finished_at=timezone.now() - timedelta(hours=1))
+    job.run(str(export.pk))
+    assert Delivery.objects.get().error == "The email could not be sent."

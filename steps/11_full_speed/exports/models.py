@@ -11,8 +11,6 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
-from library.book_csv import csv_name
-
 TRIES = 5
 EMAIL_LEASE = 600  # seconds
 
@@ -26,6 +24,7 @@ class State(models.TextChoices):
     EXPIRED = "expired", "Expired"
 
 
+RUNNING = Q(state=State.RUNNING)
 ACTIVE = Q(state__in=[State.WAITING, State.RUNNING])
 OVERDUE = Q(lease_until__lt=Now())
 
@@ -93,14 +92,14 @@ class Export(models.Model):
     @property
     def name(self):
         """The file name that the user gets."""
-        return csv_name(timezone.localdate(self.created_at))
+        return f"books-{timezone.localdate(self.created_at)}.csv"
 
     @property
     def is_settled(self):
-        """Whether the export has ended, and the email about it has been sent or can't be sent."""
+        """Whether the export has ended, and no email about it is due or on its way."""
         delivery = getattr(self, "delivery", None)
-        is_emailed = delivery and (delivery.sent_at or delivery.error)
-        return bool(self.finished_at and (is_emailed or not self.owner.email))
+        is_email_due = delivery and not (delivery.sent_at or delivery.error)
+        return bool(self.finished_at and not is_email_due)
 
     @property
     def poll_seconds(self):
@@ -118,7 +117,7 @@ class Export(models.Model):
 
         A running export can be claimed when its lease is over.
         """
-        free = Q(state=State.WAITING) | Q(state=State.RUNNING) & OVERDUE
+        free = Q(state=State.WAITING) | RUNNING & OVERDUE
         token, lease = self.token + 1, from_now(settings.EXPORT_LEASE)
         new = {"token": token, "tries_left": self.tries_left - 1, "rows_done": 0}
         new |= {"state": State.RUNNING, "started_at": Now(), "lease_until": lease}
@@ -130,14 +129,13 @@ class Export(models.Model):
         This needs a second database connection. SQLite refuses to write on a connection
         that is still reading, if another process has written in the meantime.
         """
-        ours = Export.objects.using("progress").filter(pk=self.pk, state=State.RUNNING, token=token)
+        ours = Export.objects.using("progress").filter(RUNNING, pk=self.pk, token=token)
         if not ours.update(lease_until=from_now(settings.EXPORT_LEASE), **numbers):
             raise LeaseLost
 
     def release(self, token, seconds):
         """Change the state back to waiting. The reaper waits for `seconds`."""
-        ours = Q(state=State.RUNNING, token=token)
-        return self.change(ours, state=State.WAITING, lease_until=from_now(seconds))
+        return self.change(RUNNING & Q(token=token), state=State.WAITING, lease_until=from_now(seconds))
 
     def requeue(self):
         """Change the state of an overdue export back to waiting."""
@@ -149,11 +147,11 @@ class Export(models.Model):
         name = default_storage.save(f"exports/{self.pk}-{token}.csv", file)
         result = {"file": name, "size": file.size, "rows_done": rows, "rows_total": rows}
         result["expires_at"] = timezone.now() + timedelta(days=settings.EXPORT_RETENTION_DAYS)
-        if not self.end(Q(state=State.RUNNING, token=token), state=State.DONE, **result):
+        if not self.end(RUNNING & Q(token=token), state=State.DONE, **result):
             default_storage.delete(name)
             raise LeaseLost
 
-    def fail(self, token, error, condition=ACTIVE):
+    def fail(self, token, error, condition=RUNNING):
         """Change the state to failed. `error` is a sentence for the user."""
         return self.end(condition & Q(token=token), state=State.FAILED, error=error)
 

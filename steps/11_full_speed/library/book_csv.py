@@ -13,9 +13,9 @@ BATCH = 2_000  # books in a chunk
 BOM = "\ufeff"  # at the start of a file, it tells Excel that the file is UTF-8
 
 
-def csv_name(day=None):
-    """Return the file name for the books of a day, or for today's books."""
-    return f"books-{day or timezone.localdate()}.csv"
+def csv_name():
+    """Return the file name for today's books."""
+    return f"books-{timezone.localdate()}.csv"
 
 
 def csv_chunks(queryset, raw=False, bom=False):

@@ -145,6 +145,12 @@ def test_a_file_that_is_gone_is_not_found(reader, done):
     assert reader.get(f"/exports/{done.pk}/download/").status_code == 404
 
 
+def test_trap_a_deleted_export_leaves_its_file(done):
+    name, storage = done.file.name, done.file.storage
+    done.delete()
+    assert storage.exists(name)
+
+
 def test_a_failed_export_says_why(reader, export):
     export.fail(export.claim(), "These filters are no longer valid.")
     page = page_of(reader, export)
