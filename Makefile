@@ -53,7 +53,7 @@ EXTRAS_docs = .[docs]
 EXTRAS_test = .[test,docs]
 
 $(VENV)/with-%: pyproject.toml constraints.txt | $(BIN)/python $(UV)
-	@echo "Installing into $(VENV) (once)"
+	@echo "Installing the packages for $* into $(VENV) (once)"
 	@UV_COMPILE_BYTECODE=1 $(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '$(EXTRAS_$*)'
 	@touch $@
 

@@ -1,6 +1,6 @@
 """Plausible wrong attempts at each step. `tutorial check` catches each by the tests meant for it, and by no other.
 
-Of tests with servers, only those meant for it are run.
+Of files whose tests all need a server, and of files that don't cover the changed code, only those meant for it run.
 """
 
 import re
@@ -30,16 +30,26 @@ def attempt(step, mistake, folder):
         file.write_text(code.replace(change["old"], change["new"]), "utf-8")
 
 
-def without_other_servers(assignment, caught):
-    """The step's tests, but of files in which each test needs a server only those that are to catch the mistake."""
-    tests = []
+def tests_to_run(assignment, mistake):
+    """Return the step's tests, but of files that can't catch the mistake only those that are meant to."""
+    tests, changed = [], [change["file"] for change in mistake["change"]]
     for test in assignment.tests:
         file = test.partition("::")[0]
-        if re.search(rb"^pytestmark = .*mark\.server", assignment.test_files[file].replace(b"[\n", b"["), re.MULTILINE):
-            tests += [each for each in caught if each in (test, file) or each.startswith(f"{test}::")]
-        else:
+        if can_catch(assignment.test_files[file], changed):
             tests.append(test)
+        else:
+            tests += [each for each in mistake["caught"] if each in (test, file) or each.startswith(f"{test}::")]
     return tests
+
+
+def can_catch(code, changed):
+    """Return whether tests can run without a server, and cover the changed files or don't say what they cover."""
+    marks = re.search(rb"^pytestmark = (.*?[\])])$", code, re.MULTILINE | re.DOTALL)
+    if marks and b"mark.server" in marks[1]:
+        return False
+    covers = re.search(rb"mark\.covers\((.*?)\)", marks[1], re.DOTALL) if marks else None
+    names = [name.as_posix() for file in map(Path, changed) for name in (file, *file.parents)]
+    return not covers or any(f'"{name}"'.encode() in covers[1] for name in names)
 
 
 @pytest.mark.slow
@@ -47,7 +57,7 @@ def without_other_servers(assignment, caught):
 def test_the_right_tests_catch_a_wrong_attempt(step, mistake, tmp_path):
     attempt(step, mistake, tmp_path / "attempt")
     assignment = assignments.of_step(find_step(step))
-    assignment = replace(assignment, tests=without_other_servers(assignment, mistake["caught"]), carried=[])
+    assignment = replace(assignment, tests=tests_to_run(assignment, mistake), carried=[])
     result = run_tests.check(assignment, tmp_path / "attempt", limit=900)
     assert result.trouble == ""
     failed = {test.partition("[")[0] for test in result.failed()}

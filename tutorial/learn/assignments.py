@@ -1,6 +1,7 @@
 """What a learner can build: a step, or an exercise that goes on from one."""
 
 import os
+import re
 import subprocess
 import tempfile
 import tomllib
@@ -73,7 +74,7 @@ def of_step(step):
     facts, task, files = about(step), goals.read(step), step_files(step)
     # A step that begins a new chain has no step before. Its goals name the tests that are its own.
     tests = [test for goal in task.goals for test in goal.tests] if begins(step) else added_tests(step, before)
-    carried = [test for test in carried_tests(step, before) if test not in task.leaves_out]
+    carried = [test for test in carried_tests(step, before) if not needs_server(files[test.partition("::")[0]])]
     if carried:
         task = replace(task, goals=[*task.goals, earlier_steps(step, carried)])
     return Assignment(
@@ -92,6 +93,12 @@ def of_step(step):
         carried=carried,
         begins=begins(step),
     )
+
+
+def needs_server(tests):
+    """Return whether all tests of this file need a server, so that a check doesn't even import it for earlier steps."""
+    marks = re.search(rb"^pytestmark = .*?\n\n", tests, re.MULTILINE | re.DOTALL)
+    return bool(marks and re.search(rb"mark\.(server|services|browser|slow)\b", marks[0]))
 
 
 def earlier_steps(step, carried):

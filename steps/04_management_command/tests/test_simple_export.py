@@ -23,6 +23,6 @@ def test_trap_when_it_is_killed_a_truncated_file_has_the_final_name(large_databa
     command = [sys.executable, STEP / "manage.py", "simple_export"]
     file = tmp_path / "books.csv"
     with subprocess.Popen(command, env=environment(large_database), cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
-        wait_for(lambda: file.exists() and file.stat().st_size > 100_000, "the first books")
+        wait_for(lambda: process.poll() or (file.exists() and file.stat().st_size > 100_000), "the first books")
         process.kill()
     assert 0 < file.read_bytes().count(b",979") < 400_000

@@ -42,7 +42,7 @@ def test_call_command_and_subprocess_run_block_the_request(library, jobs, path):
 
         thread = threading.Thread(target=request)
         thread.start()
-        wait_for_jobs(jobs)
+        wait_for(lambda: jobs or answers, "the job at its email")
         assert answers == []
         for worker in site.process.children():
             worker.kill()
@@ -69,7 +69,7 @@ def test_popen_and_threads_return_while_the_job_runs(library, jobs, path):
 )
 def test_a_process_survives_the_worker_and_a_thread_depends_on_the_signal(library, jobs, path, how, survives):
     with library.site(**ALTERNATIVES) as site:
-        site.get(path)
+        assert site.get(path)[0] == 202
         wait_for_jobs(jobs)
         (worker,) = site.process.children()
         jobs_connection = jobs[0]

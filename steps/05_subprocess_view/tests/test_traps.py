@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tests.exporting import ADDRESS, NEW, logged_in, posix, post, silent_smtp, wait_for_jobs
-from tests.servers import STEP, environment, free_port, program, smtp, wait_for
+from tests.servers import STEP, environment, free_port, is_alive, program, smtp, wait_for
 
 pytestmark = [pytest.mark.server, posix, pytest.mark.covers("exports", "tests/exporting.py", "gunicorn.conf.py")]
 
@@ -60,7 +60,8 @@ STARTER = """
 import subprocess, sys
 options = {"start_new_session": True} if sys.argv[1] == "True" else {}
 command = [sys.executable, "manage.py", "send_export", "--to=reader@example.com"]
-subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)
+process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **options)
+print(process.pid, flush=True)
 input()
 """
 
@@ -70,17 +71,19 @@ def test_trap_without_a_session_of_its_own_ctrl_c_ends_the_job(library, own_sess
     with silent_smtp() as (url, connections):
         env = {**environment(library.database), **library.variables, "EMAIL_URL": url}
         command = [sys.executable, "-c", STARTER, str(own_session)]
-        options = {"stdin": subprocess.PIPE, "stderr": subprocess.DEVNULL, "start_new_session": True}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        options = {**pipes, "start_new_session": True}
         # A shell's background jobs ignore Ctrl-C, and children inherit that.
         options["preexec_fn"] = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
         with subprocess.Popen(command, cwd=STEP, env=env, **options) as starter:
             try:
-                wait_for_jobs(connections)
-                (job,) = library.processes()
+                job = psutil.Process(int(starter.stdout.readline()))
+                wait_for(lambda: connections or not is_alive(job), "the job at its email")
+                assert library.processes() == [job]
                 os.killpg(starter.pid, signal.SIGINT)  # as a terminal does on Ctrl-C
                 starter.wait()
                 if own_session:
-                    assert job.status() != psutil.STATUS_ZOMBIE
+                    assert is_alive(job)
                 else:
                     wait_for(lambda: not library.processes(), "the job to end")
             finally:
