@@ -198,7 +198,28 @@ def running(line, folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step, says", [("07", ""), ("10", "The worker has stopped")])
+def test_the_command_of_chapter_7_leaves_an_export_running(tmp_path, monkeypatch):
+    monkeypatch.setenv("EXPORT_RUNNER", "subprocess")
+    line = beside("07").replace('-f "demo', f'-f "{tmp_path}/.demo')  # no other demo on this machine
+    assert str(tmp_path) in line
+    port = free_port()
+    with (
+        demo("07", "--books=600000", f"--port={port}", f"--folder={tmp_path / '.demo'}"),
+        logged_in(port) as site,
+    ):
+        address = export(site)
+        deadline = time.monotonic() + 60
+        while ">Running<" not in (page := site.get(address).text):
+            assert time.monotonic() < deadline, page
+        with running(line, tmp_path) as kill:
+            assert kill.wait(60) == 0  # it found a process, and killed it
+        with running(line, tmp_path) as kill:
+            assert kill.wait(60) != 0  # there is no process any more
+        assert ">Running<" in site.get(address).text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step, says", [("10", "The worker has stopped")])
 def test_the_line_of_the_chapter_that_lies_in_wait_ends_an_export(tmp_path, step, says):
     line = beside(step).replace('-f "demo', f'-f "{tmp_path}/.demo')  # no other demo on this machine
     assert str(tmp_path) in line
