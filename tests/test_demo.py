@@ -198,13 +198,14 @@ def running(line, folder):
 
 
 @pytest.mark.slow
-def test_the_command_of_chapter_7_leaves_an_export_running(tmp_path, monkeypatch):
-    monkeypatch.setenv("EXPORT_RUNNER", "subprocess")
-    line = beside("07").replace('-f "demo', f'-f "{tmp_path}/.demo')  # no other demo on this machine
+@pytest.mark.parametrize("step, runner, says", [("07", "subprocess", ""), ("09", "database", "The worker has stopped")])
+def test_the_command_of_the_chapter_leaves_an_export_running(tmp_path, monkeypatch, step, runner, says):
+    monkeypatch.setenv("EXPORT_RUNNER", runner)
+    line = beside(step).replace('-f "demo', f'-f "{tmp_path}/.demo')  # no other demo on this machine
     assert str(tmp_path) in line
     port = free_port()
     with (
-        demo("07", "--books=600000", f"--port={port}", f"--folder={tmp_path / '.demo'}"),
+        demo(step, "--books=600000", f"--port={port}", f"--folder={tmp_path / '.demo'}", says=says),
         logged_in(port) as site,
     ):
         address = export(site)
