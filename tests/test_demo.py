@@ -198,7 +198,29 @@ def running(line, folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step, says", [("07", ""), ("10", "The worker has stopped")])
+@pytest.mark.parametrize("step, runner, says", [("07", "subprocess", ""), ("09", "database", "The worker has stopped")])
+def test_the_command_of_the_chapter_leaves_an_export_running(tmp_path, monkeypatch, step, runner, says):
+    monkeypatch.setenv("EXPORT_RUNNER", runner)
+    line = beside(step).replace('-f "demo', f'-f "{tmp_path}/.demo')  # no other demo on this machine
+    assert str(tmp_path) in line
+    port = free_port()
+    with (
+        demo(step, "--books=600000", f"--port={port}", f"--folder={tmp_path / '.demo'}", says=says),
+        logged_in(port) as site,
+    ):
+        address = export(site)
+        deadline = time.monotonic() + 60
+        while ">Running<" not in (page := site.get(address).text):
+            assert time.monotonic() < deadline, page
+        with running(line, tmp_path) as kill:
+            assert kill.wait(60) == 0  # it found a process, and killed it
+        with running(line, tmp_path) as kill:
+            assert kill.wait(60) != 0  # there is no process any more
+        assert ">Running<" in site.get(address).text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step, says", [("10", "The worker has stopped")])
 def test_the_line_of_the_chapter_that_lies_in_wait_ends_an_export(tmp_path, step, says):
     line = beside(step).replace('-f "demo', f'-f "{tmp_path}/.demo')  # no other demo on this machine
     assert str(tmp_path) in line

@@ -136,7 +136,7 @@ SEARCHES = {
     "acks_late": "/06_celery_compare/",
     "call_command": "/04_management_command/",
     "cron": "/04_management_command/",
-    "kill -9": "/05_subprocess_view/",
+    "kill -9": "/09_crash_recovery/",
     "on_commit": "/07_export_record/",
     "start_new_session": "/05_subprocess_view/",
     "visibility timeout": "/06_celery_compare/",

@@ -1,4 +1,4 @@
-"""`tutorial diagrams`: the sequence diagrams of the site, drawn once by mermaid, for light pages and for dark ones."""
+"""`tutorial diagrams`: the diagrams of the site, drawn once by mermaid, for light pages and for dark ones."""
 
 import hashlib
 
@@ -19,6 +19,9 @@ DRAW = """async ([source, ink]) => {
             noteTextColor: ink.text, labelBoxBkgColor: ink.box, labelBoxBorderColor: ink.edge,
             labelTextColor: ink.text, loopTextColor: ink.text, activationBkgColor: ink.edge,
             activationBorderColor: ink.edge,
+            primaryColor: ink.box, primaryBorderColor: ink.edge, primaryTextColor: ink.text, lineColor: ink.line,
+            stateBkg: ink.box, stateBorder: ink.edge, stateLabelColor: ink.text, transitionColor: ink.line,
+            transitionLabelColor: ink.text, edgeLabelBackground: ink.note, specialStateColor: ink.line,
         },
         sequence: { useMaxWidth: false, mirrorActors: false, width: 130, height: 44, actorMargin: 30 },
     });

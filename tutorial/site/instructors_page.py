@@ -3,7 +3,7 @@
 from tutorial import ROOT, all_steps
 from tutorial.repo.step_changes import about
 
-BREAKS = {"half_day": {"04": 15}, "one_day": {"03": 15, "07": 60, "09": 15}}  # minutes, after which step
+BREAKS = {"half_day": {"04": 15}, "one_day": {"03": 15, "06": 60, "07": 15}}  # minutes, after which step
 BEGIN = 9 * 60
 
 HEAD = """---

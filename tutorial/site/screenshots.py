@@ -9,14 +9,17 @@ import os
 import pty
 import re
 import shutil
+import sqlite3
 import string
 import subprocess
 import sys
 import tempfile
 import termios
 import urllib.request
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 from tutorial import UserError, find_step
 from tutorial.site.browser import chromium, executable
@@ -33,7 +36,7 @@ FILTERS = "genre=poetry&published_from=1970-01-01"
 
 def run(only, folder, books, console):
     """Make the pictures that have `only` in their names, in `folder`, of a library with so many books."""
-    scenes = (of_the_download, of_the_timeout, of_the_stream, of_the_command, of_the_view, of_the_export)
+    scenes = (of_the_download, of_the_timeout, of_the_stream, of_the_command, of_the_view, of_the_export, of_the_crash)
     wanted = [scene for scene in scenes if any(only in name for name in scene.pictures)]
     if not wanted:
         names = ", ".join(name for scene in scenes for name in scene.pictures)
@@ -196,9 +199,9 @@ def of_the_view(studio):
         studio.photograph("started", page)
 
 
-@of("export", "mail")
+@of("export", "export_done", "mail")
 def of_the_export(studio):
-    """Step 07: the page of an export half way, and the email about another one."""
+    """Step 07: the page of an export half way and of another one that is done, and the email about it."""
     with studio.demo("07") as address, chromium() as browser:
         page = browser.new_page(viewport={"width": WIDTH, "height": 460})
         page.goto(f"{address}/exports/new/")
@@ -213,6 +216,7 @@ def of_the_export(studio):
         page.goto(f"{address}/exports/new/?{FILTERS}")
         page.locator("[data-test=export-button]").click()
         page.get_by_text("We've sent an email").wait_for(timeout=120_000)
+        studio.photograph("export_done", page)
         emails = studio.place / f"{find_step('07').name}-data" / "mail"
         (mail,) = [mail for mail in map(read_mail, emails.iterdir()) if page.url in mail.get_body().get_content()]
     (attachment,) = mail.iter_attachments()
@@ -221,6 +225,35 @@ def of_the_export(studio):
         date=f"{mail['Date'].datetime:%-d %B %Y, %H:%M}", body=html.escape(mail.get_body().get_content().strip()),
         file=attachment.get_filename(), size=f"{len(attachment.get_content()) / 1e6:.1f} MB",
     )  # fmt: skip
+
+
+@of("stopped")
+def of_the_crash(studio):
+    """Step 09: the page of an export whose worker was killed, after the end of its lease."""
+    with studio.demo("09") as address, chromium() as browser:
+        page = browser.new_page(viewport={"width": WIDTH, "height": 460})
+        page.goto(f"{address}/exports/new/")
+        page.get_by_label("Username").fill("demo")
+        page.get_by_label("Password").fill("demo")
+        page.get_by_role("main").get_by_role("button", name="Log in").click()
+        page.locator("[data-test=export-button]").click()
+        page.wait_for_function(
+            "(bar => bar?.value / bar?.max > 0.2)(document.querySelector('[data-test=progress]'))", timeout=120_000
+        )
+        kill_workers(studio.place)
+        with closing(sqlite3.connect(studio.database("09"), timeout=20)) as database, database:
+            database.execute("UPDATE exports_export SET lease_until = '2000-01-01'")
+        page.get_by_text("has stopped unexpectedly").wait_for(timeout=120_000)
+        studio.photograph("stopped", page)
+
+
+def kill_workers(place):
+    """Kill the workers of the demo in this folder."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            command = process.cmdline()
+            if "db_worker" in command and any(argument.startswith(str(place)) for argument in command):
+                process.kill()
 
 
 @contextmanager

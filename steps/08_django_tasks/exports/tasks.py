@@ -16,7 +16,11 @@ def run_export(export_id):
 
 @receiver(task_finished)
 def fail_export(task_result, **kwargs):
-    """If a task can't be started, change the state of its export to failed."""
-    if task_result.task.module_path == run_export.module_path and task_result.status == TaskResultStatus.FAILED:
-        for export in Export.objects.filter(pk=task_result.args[0]):
-            export.fail("The export could not be started. Please try again in a minute.")
+    """If a task has failed, or can't be started, change the state of its export to failed."""
+    if task_result.task.module_path != run_export.module_path or task_result.status != TaskResultStatus.FAILED:
+        return
+    error = "The export could not be started. Please try again in a minute."
+    if task_result.started_at:
+        error = "The export stopped unexpectedly. Please try again."
+    for export in Export.objects.filter(pk=task_result.args[0]):
+        export.fail(error)

@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from unittest.mock import Mock
 
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.core.exceptions import SuspiciousOperation
 from django.core.management import CommandError, call_command
+from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 from kombu.exceptions import OperationalError
 
@@ -69,6 +71,22 @@ def test_an_export_that_cannot_start_has_failed(client, export, monkeypatch, err
     page = client.get(export.get_absolute_url()).content.decode()
     assert "The export could not be started. Please try again in a minute." in page
     assert Export.objects.get().state == "failed"
+
+
+def test_an_export_whose_task_was_stopped_has_failed(export, monkeypatch):
+    """A second SIGTERM raises SystemExit in a task of db_worker. The job doesn't catch it, but the worker does."""
+
+    def stop(export_id):
+        assert Export.objects.get().claim()
+        raise SystemExit(1)
+
+    monkeypatch.setattr("exports.job.run", stop)
+    run_export.using(backend="database").enqueue(str(export.pk))
+    row = DBTaskResult.objects.get()
+    row.claim("worker")
+    Worker.run_task(Mock(_run_tasks=0), row)
+    export.refresh_from_db()
+    assert (export.state, export.error) == ("failed", "The export stopped unexpectedly. Please try again.")
 
 
 def test_the_view_enqueues_the_task_with_the_runner_of_the_settings(client, export):
