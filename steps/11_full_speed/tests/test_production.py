@@ -150,6 +150,24 @@ def test_a_locked_row_does_not_hold_the_requests_of_others(tmp_path):
         assert "canceling statement due to lock timeout" in done.stderr
 
 
+@pytest.mark.services
+def test_requests_have_short_timeouts_exports_have_none_and_migrate_gets_its_own(tmp_path):
+    code = """
+from django.db import connections
+for alias in connections:
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SELECT current_setting('lock_timeout'), current_setting('statement_timeout')")
+        print(alias, *cursor.fetchone())
+"""
+    (migrate,) = re.findall(r'PGOPTIONS=(.*)"', (DEPLOY / "library-migrate.service").read_text())
+    with postgresql() as url:
+        variables = {**ENVIRONMENT, "DATA_DIR": str(tmp_path), "DATABASE_URL": url}
+        done = manage(url, "shell", "-v0", "-c", code, variables=variables)
+        assert done.stdout.splitlines() == ["default 3s 30s", "progress 3s 30s", "snapshot 0 0"], done.stderr
+        done = manage(url, "shell", "-v0", "-c", code, variables=variables | {"PGOPTIONS": migrate})
+        assert done.stdout.splitlines()[0] == "default 5s 0", done.stderr
+
+
 def test_systemd_accepts_the_shipped_units(tmp_path):
     """Their paths are those of a server, so programs of this machine stand in for them."""
     python = tmp_path / "srv/library/.venv/bin/python"
