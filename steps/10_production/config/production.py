@@ -63,3 +63,9 @@ LOGGING["formatters"] = {
 }
 LOGGING["root"] = {"handlers": ["console"], "level": "WARNING"}
 LOGGING["handlers"]["console"] |= {"formatter": "json", "filters": ["export"]}
+
+# Sentry gets what is logged with the level ERROR, as after each failed try of an export. Install sentry-sdk for it.
+if os.environ.get("SENTRY_DSN"):
+    import sentry_sdk
+
+    sentry_sdk.init(dsn=os.environ["SENTRY_DSN"], send_default_pii=False)

@@ -262,6 +262,17 @@ def test_nginx_accepts_the_shipped_configuration_and_sends_the_files(library, tm
             assert client.get("/books/").status_code == 200
 
 
+def test_the_hook_for_error_reports_gets_its_address(library, tmp_path):
+    """A module with the name of Sentry's library stands in for it."""
+    (tmp_path / "sentry_sdk.py").write_text("def init(**options):\n    print(options)\n")
+    dsn = "https://key@sentry.example.com/1"
+    library.variables |= ENVIRONMENT | {"PYTHONPATH": str(tmp_path), "SENTRY_DSN": dsn}
+    done = library.manage("version")
+    assert f"'dsn': '{dsn}', 'send_default_pii': False" in done.stdout, done.stderr
+    del library.variables["SENTRY_DSN"]
+    assert "dsn" not in library.manage("version").stdout
+
+
 def test_no_secret_is_in_a_log_or_on_a_command_line(library):
     """The mail server of this test wants no password, so the email fails."""
     export_id = library.add_export(genre="novel")
