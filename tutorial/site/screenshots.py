@@ -229,7 +229,7 @@ def of_the_export(studio):
 def of_the_buttons(studio):
     """Step 10: the page of an export that is running, and of one that is done, with their buttons."""
     with studio.demo("10") as address, chromium() as browser:
-        page = browser.new_page(viewport={"width": WIDTH, "height": 430})
+        page = browser.new_page(viewport={"width": WIDTH, "height": 470})
         page.goto(f"{address}/exports/new/?published_from=1950-01-01")
         page.get_by_label("Username").fill("demo")
         page.get_by_label("Password").fill("demo")

@@ -273,6 +273,22 @@ def test_the_hook_for_error_reports_gets_its_address(library, tmp_path):
     assert "dsn" not in library.manage("version").stdout
 
 
+def test_the_group_of_the_service_can_read_the_files_and_others_cannot(library):
+    """nginx is in this group. As root, as in the other tests, it could read everything."""
+    (umask,) = re.findall(r"^UMask=(\d+)$", (DEPLOY / "library-.service.d" / "sandbox.conf").read_text(), re.MULTILINE)
+    modes = {mode for unit in DEPLOY.glob("*.service") for mode in re.findall(r"DirectoryMode=(\d+)", unit.read_text())}
+    assert modes == {"0750"}  # of DATA_DIR
+    export_id = library.add_export(genre="novel")
+    done = library.manage("run_task", "exports.tasks.run_export", f'[["{export_id}"], {{}}]', umask=int(umask, 8))
+    assert done.returncode == 0, done.stderr
+    data = library.folder / "data"
+    file = data / "files" / library.export(export_id)["file"]
+    assert file.stat().st_mode & 0o040
+    for folder in [parent for parent in file.parents if parent.is_relative_to(data / "files")]:
+        assert folder.stat().st_mode & 0o777 == 0o750
+    assert (data / "tmp").stat().st_mode & 0o777 == 0o700
+
+
 def test_no_secret_is_in_a_log_or_on_a_command_line(library):
     """The mail server of this test wants no password, so the email fails."""
     export_id = library.add_export(genre="novel")
