@@ -74,13 +74,14 @@ def reader(settings, tmp_path):
     BookFactory.create_batch(3)
     client = Client(raise_request_exception=False)
     client.force_login(User.objects.create_user("reader"))
+    with_id("")
     return client
 
 
 def with_id(path):
     """Put the id of an export into the path. A deleted one comes back."""
     owner = User.objects.get(username="reader")
-    export, _ = Export.objects.get_or_create(state="failed", owner=owner)
+    export, _ = Export.objects.get_or_create(state="expired", expires_at=None, owner=owner)
     return path.replace("ID", str(export.pk))
 
 
