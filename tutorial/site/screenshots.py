@@ -33,7 +33,15 @@ FILTERS = "genre=poetry&published_from=1970-01-01"
 
 def run(only, folder, books, console):
     """Make the pictures that have `only` in their names, in `folder`, of a library with so many books."""
-    scenes = (of_the_download, of_the_timeout, of_the_stream, of_the_command, of_the_view, of_the_export, of_the_buttons)
+    scenes = (
+        of_the_download,
+        of_the_timeout,
+        of_the_stream,
+        of_the_command,
+        of_the_view,
+        of_the_export,
+        of_the_buttons,
+    )
     wanted = [scene for scene in scenes if any(only in name for name in scene.pictures)]
     if not wanted:
         names = ", ".join(name for scene in scenes for name in scene.pictures)
