@@ -36,7 +36,16 @@ FILTERS = "genre=poetry&published_from=1970-01-01"
 
 def run(only, folder, books, console):
     """Make the pictures that have `only` in their names, in `folder`, of a library with so many books."""
-    scenes = (of_the_download, of_the_timeout, of_the_stream, of_the_command, of_the_view, of_the_export, of_the_crash)
+    scenes = (
+        of_the_download,
+        of_the_timeout,
+        of_the_stream,
+        of_the_command,
+        of_the_view,
+        of_the_export,
+        of_the_crash,
+        of_the_buttons,
+    )
     wanted = [scene for scene in scenes if any(only in name for name in scene.pictures)]
     if not wanted:
         names = ", ".join(name for scene in scenes for name in scene.pictures)
@@ -254,6 +263,24 @@ def kill_workers(place):
             command = process.cmdline()
             if "db_worker" in command and any(argument.startswith(str(place)) for argument in command):
                 process.kill()
+
+
+@of("buttons", "ended")
+def of_the_buttons(studio):
+    """Step 10: the page of an export that is running, and of one that is done, with their buttons."""
+    with studio.demo("10") as address, chromium() as browser:
+        page = browser.new_page(viewport={"width": WIDTH, "height": 470})
+        page.goto(f"{address}/exports/new/?published_from=1950-01-01")
+        page.get_by_label("Username").fill("demo")
+        page.get_by_label("Password").fill("demo")
+        page.get_by_role("main").get_by_role("button", name="Log in").click()
+        page.locator("[data-test=export-button]").click()
+        page.wait_for_function(
+            "(bar => bar?.value / bar?.max > 0.4)(document.querySelector('[data-test=progress]'))", timeout=120_000
+        )
+        studio.photograph("buttons", page)
+        page.get_by_text("We've sent an email").wait_for(timeout=120_000)
+        studio.photograph("ended", page)
 
 
 @contextmanager

@@ -9,6 +9,8 @@ EMAIL_FROM     library@books.example.com
 DATABASE_URL, EMAIL_URL, DATA_DIR, and with EXPORT_RUNNER=celery CELERY_BROKER_URL
 """
 
+import os
+
 from django.core.exceptions import ImproperlyConfigured
 
 from config.env import number, required
@@ -39,13 +41,14 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
 ]
 
+# A locked row must not hold all requests. Commands that need more time, such as migrate, get other values in PGOPTIONS.
+TIMEOUTS = "-c lock_timeout=3s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
 for alias, database in DATABASES.items():
     database["CONN_MAX_AGE"] = 60  # seconds
     database["CONN_HEALTH_CHECKS"] = True
-    # A locked row must not hold all requests. An export may read for longer, so "snapshot" has no timeout.
-    if database["ENGINE"] == "django.db.backends.postgresql" and alias != "snapshot":
-        timeouts = "-c lock_timeout=3s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
-        database["OPTIONS"] = {**database.get("OPTIONS", {}), "options": timeouts}
+    if database["ENGINE"] == "django.db.backends.postgresql" and alias != "snapshot":  # an export can read for longer
+        database["DISABLE_SERVER_SIDE_CURSORS"] = True  # PgBouncer can run the next query on another connection
+        database["OPTIONS"] = {**database.get("OPTIONS", {}), "options": os.environ.get("PGOPTIONS") or TIMEOUTS}
 
 # Each line of the log is a JSON object. "export" is the id of the export that the line is about.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -60,3 +63,9 @@ LOGGING["formatters"] = {
 }
 LOGGING["root"] = {"handlers": ["console"], "level": "WARNING"}
 LOGGING["handlers"]["console"] |= {"formatter": "json", "filters": ["export"]}
+
+# Sentry gets what is logged with the level ERROR, as after each failed try of an export. Install sentry-sdk for it.
+if os.environ.get("SENTRY_DSN"):
+    import sentry_sdk
+
+    sentry_sdk.init(dsn=os.environ["SENTRY_DSN"], send_default_pii=False)

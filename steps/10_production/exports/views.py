@@ -85,7 +85,7 @@ def export_download(request, pk):
     """Return the file, or let nginx or the bucket send it. Only the owner of an export can download it."""
     export = get_object_or_404(request.user.exports, pk=pk, state=State.DONE)
     disposition = f'attachment; filename="{export.name}"'
-    if not isinstance(export.file.storage, FileSystemStorage):  # a bucket: the link works for some minutes
+    if not isinstance(export.file.storage, FileSystemStorage):  # a bucket: the link works for an hour
         return redirect(export.file.storage.url(export.file.name, {"ResponseContentDisposition": disposition}))
     if settings.EXPORT_ACCEL_URL:
         accel = {"X-Accel-Redirect": f"{settings.EXPORT_ACCEL_URL}{export.file.name}"}

@@ -62,7 +62,7 @@ def test_a_running_export_stops_at_its_next_report(large_library, backend, exit_
 
 def test_an_export_that_has_ended_stays_as_it_is(reader, export):
     export.finish(export.claim(), ContentFile(b"abc"), rows=1)
-    reader.post(f"{export.get_absolute_url()}cancel/")
+    assert reader.post(f"{export.get_absolute_url()}cancel/")["Location"] == export.get_absolute_url()
     assert Export.objects.get().state == "done"
 
 
@@ -84,3 +84,6 @@ def test_delete_removes_the_file_too(reader, export, tmp_path):
 def test_an_active_export_cannot_be_deleted(reader, export):
     assert reader.post(f"{export.get_absolute_url()}delete/").status_code == 404
     assert Export.objects.exists()
+    export.cancel()
+    assert reader.post(f"{export.get_absolute_url()}delete/")["Location"] == "/exports/"
+    assert not Export.objects.exists()

@@ -150,6 +150,24 @@ def test_a_locked_row_does_not_hold_the_requests_of_others(tmp_path):
         assert "canceling statement due to lock timeout" in done.stderr
 
 
+@pytest.mark.services
+def test_requests_have_short_timeouts_exports_have_none_and_migrate_gets_its_own(tmp_path):
+    code = """
+from django.db import connections
+for alias in connections:
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SELECT current_setting('lock_timeout'), current_setting('statement_timeout')")
+        print(alias, *cursor.fetchone())
+"""
+    (migrate,) = re.findall(r'PGOPTIONS=(.*)"', (DEPLOY / "library-migrate.service").read_text())
+    with postgresql() as url:
+        variables = {**ENVIRONMENT, "DATA_DIR": str(tmp_path), "DATABASE_URL": url}
+        done = manage(url, "shell", "-v0", "-c", code, variables=variables)
+        assert done.stdout.splitlines() == ["default 3s 30s", "progress 3s 30s", "snapshot 0 0"], done.stderr
+        done = manage(url, "shell", "-v0", "-c", code, variables=variables | {"PGOPTIONS": migrate})
+        assert done.stdout.splitlines()[0] == "default 5s 0", done.stderr
+
+
 def test_systemd_accepts_the_shipped_units(tmp_path):
     """Their paths are those of a server, so programs of this machine stand in for them."""
     python = tmp_path / "srv/library/.venv/bin/python"
@@ -242,6 +260,33 @@ def test_nginx_accepts_the_shipped_configuration_and_sends_the_files(library, tm
                 tries = [client.get(login).status_code for _ in range(15)]
                 assert tries[-1] == 429
             assert client.get("/books/").status_code == 200
+
+
+def test_the_hook_for_error_reports_gets_its_address(library, tmp_path):
+    """A module with the name of Sentry's library stands in for it."""
+    (tmp_path / "sentry_sdk.py").write_text("def init(**options):\n    print(options)\n")
+    dsn = "https://key@sentry.example.com/1"
+    library.variables |= ENVIRONMENT | {"PYTHONPATH": str(tmp_path), "SENTRY_DSN": dsn}
+    done = library.manage("version")
+    assert f"'dsn': '{dsn}', 'send_default_pii': False" in done.stdout, done.stderr
+    del library.variables["SENTRY_DSN"]
+    assert "dsn" not in library.manage("version").stdout
+
+
+def test_the_group_of_the_service_can_read_the_files_and_others_cannot(library):
+    """nginx is in this group. As root, as in the other tests, it could read everything."""
+    (umask,) = re.findall(r"^UMask=(\d+)$", (DEPLOY / "library-.service.d" / "sandbox.conf").read_text(), re.MULTILINE)
+    modes = {mode for unit in DEPLOY.glob("*.service") for mode in re.findall(r"DirectoryMode=(\d+)", unit.read_text())}
+    assert modes == {"0750"}  # of DATA_DIR
+    export_id = library.add_export(genre="novel")
+    done = library.manage("run_task", "exports.tasks.run_export", f'[["{export_id}"], {{}}]', umask=int(umask, 8))
+    assert done.returncode == 0, done.stderr
+    data = library.folder / "data"
+    file = data / "files" / library.export(export_id)["file"]
+    assert file.stat().st_mode & 0o040
+    for folder in [parent for parent in file.parents if parent.is_relative_to(data / "files")]:
+        assert folder.stat().st_mode & 0o777 == 0o750
+    assert (data / "tmp").stat().st_mode & 0o777 == 0o700
 
 
 def test_no_secret_is_in_a_log_or_on_a_command_line(library):

@@ -49,6 +49,7 @@ def test_the_database_refuses_a_second_active_export_with_the_same_filters(user)
 
 def test_when_it_has_ended_the_same_request_is_a_new_export(reader):
     first = reader.post(NEW)["Location"]
+    assert reader.post(NEW)["Location"] == first
     finish(Export.objects.get())
     assert reader.post(NEW)["Location"] != first
 
@@ -69,6 +70,7 @@ def test_a_user_who_has_enough_can_delete_one(reader, settings):
 def test_failed_and_cancelled_exports_do_not_count(reader, settings):
     settings.EXPORT_QUOTA = 1
     reader.post(NEW)
+    assert reader.post(f"{NEW}?q=island").status_code == 429
     reader.post(f"{Export.objects.get().get_absolute_url()}cancel/")
     assert reader.post(NEW).status_code == 302
 
@@ -85,3 +87,5 @@ def test_with_the_subprocess_backend_a_busy_server_says_so(reader, settings):
 def test_a_queue_needs_no_such_limit(reader, settings):
     settings.EXPORT_MAX_RUNNING = 1
     assert [reader.post(f"{NEW}?q={number}").status_code for number in range(3)] == [302] * 3
+    settings.EXPORT_RUNNER = "subprocess"
+    assert reader.post(f"{NEW}?q=another").status_code == 503

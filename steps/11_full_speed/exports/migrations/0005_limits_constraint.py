@@ -1,4 +1,4 @@
-"""PostgreSQL can't create an index in a transaction that has changed rows, so this is a migration of its own."""
+"""A separate migration, because PostgreSQL can refuse an index in a transaction that has added or deleted rows."""
 
 from django.db import migrations, models
 

@@ -1,4 +1,4 @@
-"""Exercise 10c: a limit to the rate."""
+"""Exercise 10b: a limit for the rate."""
 
 from datetime import timedelta
 
@@ -7,22 +7,23 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from exports.models import Export
+from tests.exporting import NEW
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def reader(client, settings):
-    settings.EXPORTS_AN_HOUR = 2
+    settings.EXPORTS_PER_HOUR = 2
     client.force_login(User.objects.create_user("reader"))
     return client
 
 
 def ask(client, text):
-    return client.post("/exports/", {"q": str(text)})
+    return client.post(f"{NEW}?q={text}")
 
 
-def test_one_too_many_is_told_when_there_is_room(reader):
+def test_one_too_many_says_when_the_next_is_possible(reader):
     assert [ask(reader, number).status_code for number in range(2)] == [302, 302]
     Export.objects.filter(filters={"q": "0"}).update(created_at=timezone.now() - timedelta(minutes=50))
     refused = ask(reader, 3)
@@ -32,26 +33,26 @@ def test_one_too_many_is_told_when_there_is_room(reader):
     assert Export.objects.count() == 2
 
 
-def test_an_hour_later_there_is_room(reader):
+def test_an_hour_later_an_export_is_possible(reader):
     assert [ask(reader, number).status_code for number in range(3)] == [302, 302, 429]
     Export.objects.update(created_at=timezone.now() - timedelta(minutes=61))
     assert ask(reader, 4).status_code == 302
 
 
-def test_to_cancel_makes_no_room(reader):
+def test_cancelling_does_not_help(reader):
     assert [ask(reader, number).status_code for number in range(2)] == [302, 302]
     for export in Export.objects.all():
         reader.post(f"/exports/{export.pk}/cancel/")
     assert ask(reader, 3).status_code == 429
 
 
-def test_the_same_books_again_are_no_new_export(reader):
+def test_the_same_request_is_no_new_export(reader):
     assert [ask(reader, number).status_code for number in range(3)] == [302, 302, 429]
     assert ask(reader, 0).status_code == 302
     assert Export.objects.count() == 2
 
 
-def test_others_are_not_concerned(reader, client):
+def test_other_users_are_not_affected(reader, client):
     assert [ask(reader, number).status_code for number in range(3)] == [302, 302, 429]
     client.force_login(User.objects.create_user("other"))
     assert ask(client, 1).status_code == 302
