@@ -18,6 +18,7 @@ from exports.retry import RetryLater
 from exports.tasks import run_export
 from library.factories import BookFactory
 from tests.exporting import ADDRESS
+from tests.servers import wait_for
 
 pytestmark = pytest.mark.django_db
 
@@ -85,8 +86,16 @@ def test_a_process_that_comes_back_does_not_end_an_export_that_waits_again(expor
     old = export.claim()
     end_leases()
     reaper.reap()
-    assert not export.fail(old, "No.")
+    assert not export.fail(old, "No.") and not export.release(old, seconds=1)
     assert same(export).state == "waiting"
+    assert same(export).lease_until > timezone.now()
+
+
+def test_a_process_that_has_read_an_old_token_cannot_claim(export):
+    slow = same(export)
+    assert export.release(export.claim(), seconds=1)
+    assert slow.claim() is None
+    assert same(export).claim() == 2
 
 
 def test_an_export_that_is_deleted_just_before_its_claim_is_left_alone(export, monkeypatch):
@@ -129,8 +138,7 @@ def test_a_heartbeat_that_cannot_be_saved_does_not_stop_the_job(export, monkeypa
     token = export.claim()
     monkeypatch.setattr(Export, "report", fail)
     with job.heartbeat(export, token):
-        while len(tried) < 3:
-            pass
+        wait_for(lambda: len(tried) >= 3, "three heartbeats")
     assert set(tried) == {1}
 
 
@@ -167,6 +175,12 @@ def test_an_export_that_kills_each_worker_fails_after_five_tries(export):
     assert mail.outbox[0].subject == "Your export failed"
 
 
+def test_an_export_without_tries_is_not_started_again_by_a_late_task(export):
+    Export.objects.update(tries_left=0)
+    job.run(str(export.pk))
+    assert (same(export).state, same(export).token) == ("waiting", 0)
+
+
 def test_an_export_that_could_not_be_started_for_a_day_fails(export):
     end_leases()
     Export.objects.update(created_at=timezone.now() - timedelta(days=1, seconds=1))
@@ -189,7 +203,29 @@ def test_the_reaper_leaves_an_export_alone_whose_worker_comes_back_at_this_momen
     assert same(export).state == "running" and tasks() == []
 
 
-@pytest.mark.parametrize("tries_left, hours", [(0, 0), (1, 25)])
+def test_the_reaper_leaves_an_export_alone_that_another_process_has_claimed(export):
+    export.claim()
+    end_leases()
+    overdue = same(export)
+    assert same(export).claim() == 2
+    end_leases()
+    assert not reaper.recover_export(overdue)
+    assert same(export).state == "running" and tasks() == []
+
+
+def test_the_reaper_changes_nothing_if_it_cannot_enqueue_the_task(export, monkeypatch):
+    def fail(*arguments, **options):
+        raise OperationalError("no")
+
+    export.claim()
+    end_leases()
+    monkeypatch.setattr(DBTaskResult.objects, "create", fail)
+    with pytest.raises(OperationalError):
+        reaper.reap()
+    assert same(export).state == "running"
+
+
+@pytest.mark.parametrize("tries_left, hours", [(1, 0), (0, 0), (1, 25)])
 def test_the_reaper_leaves_an_export_alone_whose_worker_finishes_at_this_moment(export, tries_left, hours):
     Export.objects.update(tries_left=tries_left + 1, created_at=timezone.now() - timedelta(hours=hours))
     export.refresh_from_db()
@@ -252,8 +288,17 @@ def test_the_email_is_recorded_together_with_the_end_of_the_export(export, monke
 def test_an_email_whose_process_died_before_it_began_is_sent_by_another(export):
     export.finish(export.claim(), ContentFile(b"abc"), rows=1)
     end_leases()
+    overdue = Delivery.objects.get()
     assert reaper.reap() == (0, 1)
+    assert not reaper.recover_email(overdue)  # another reaper, which has read the row before
+    end_leases()
+    assert reaper.reap() == (0, 0)  # the task still waits in the queue
     assert len(tasks()) == 1
+    DBTaskResult.objects.all().delete()
+    assert reaper.reap() == (0, 1)
+    overdue.refresh_from_db()
+    DBTaskResult.objects.all().delete()
+    assert not reaper.recover_email(overdue)  # the new task has time to start
     job.run(str(export.pk))
     assert len(mail.outbox) == 1 and same(export).delivery.sent_at
     assert reaper.reap() == (0, 0)
@@ -275,11 +320,14 @@ def test_an_email_whose_process_died_while_sending_is_not_sent_again(client, exp
 
 def test_a_sender_that_comes_back_changes_nothing(export):
     export.finish(export.claim(), ContentFile(b"abc"), rows=1)
-    slow, fast = (Delivery.objects.get() for _ in range(2))
+    slow, fast, late = (Delivery.objects.get() for _ in range(3))
     old = slow.claim()
+    assert fast.claim() is None
     assert slow.release(old, seconds=1)
+    assert late.claim() is None  # it has read an old token
     fast.refresh_from_db()
     new = fast.claim()
+    assert Delivery.objects.get().claim() is None
     assert not slow.release(old, seconds=1) and not slow.end(old, error="No.")
     assert fast.end(new) and Delivery.objects.get().sent_at
 

@@ -1,11 +1,12 @@
 """The database backend: a task is a row, which a worker finds. With a real worker."""
 
 import signal
+import socket
 
 import pytest
 
 from tests.db_workers import db_worker
-from tests.exporting import NEW, logged_in, post, request_export
+from tests.exporting import NEW, logged_in, post, request_export, silent_smtp, wait_for_jobs
 from tests.servers import smtp, wait_for
 
 pytestmark = [pytest.mark.server, pytest.mark.covers("exports", "config/settings.py", "tests/exporting.py")]
@@ -15,12 +16,6 @@ pytestmark = [pytest.mark.server, pytest.mark.covers("exports", "config/settings
 def library(library):
     library.variables["EXPORT_RUNNER"] = "database"
     return library
-
-
-@pytest.fixture
-def large_library(large_library):
-    large_library.variables["EXPORT_RUNNER"] = "database"
-    return large_library
 
 
 def tasks(library):
@@ -66,14 +61,18 @@ def test_two_workers_run_each_export_once(library):
     assert [worker.log.read_text().count(" is done: ") for worker in (one, other)] == [5, 5]
 
 
-def test_sigterm_lets_a_worker_finish_its_export(large_library):
-    with large_library.site() as site, logged_in(site) as client:
-        export_id = request_export(client)
-        with db_worker(large_library) as worker:
-            wait_for(lambda: large_library.export(export_id)["rows_done"], "the first books")
+def test_sigterm_lets_a_worker_finish_its_export(library):
+    with silent_smtp() as (url, connections):
+        library.variables["EMAIL_URL"] = url
+        with library.site() as site, logged_in(site) as client, db_worker(library) as worker:
+            request_export(client)
+            wait_for_jobs(connections)
             worker.process.send_signal(signal.SIGTERM)
+            wait_for(lambda: "shutting down gracefully" in worker.log.read_text(), "the worker to notice")
+            assert tasks(library) == ["RUNNING"]
+            connections[0].shutdown(socket.SHUT_RDWR)  # the mail server ends the connection
             worker.process.wait()
-            assert large_library.export(export_id)["state"] == "done"
+            assert tasks(library)[0] == "SUCCESSFUL"
 
 
 def test_trap_without_tasks_in_the_settings_the_request_waits_for_the_task(library):
