@@ -30,7 +30,7 @@ def attempt(step, mistake, folder):
         file.write_text(code.replace(change["old"], change["new"]), "utf-8")
 
 
-def tests_to_run(assignment, mistake):
+def those_that_can_catch(assignment, mistake):
     """Return the step's tests, but of files that can't catch the mistake only those that are meant to."""
     tests, changed = [], [change["file"] for change in mistake["change"]]
     for test in assignment.tests:
@@ -57,7 +57,7 @@ def can_catch(code, changed):
 def test_the_right_tests_catch_a_wrong_attempt(step, mistake, tmp_path):
     attempt(step, mistake, tmp_path / "attempt")
     assignment = assignments.of_step(find_step(step))
-    assignment = replace(assignment, tests=tests_to_run(assignment, mistake), carried=[])
+    assignment = replace(assignment, tests=those_that_can_catch(assignment, mistake), carried=[])
     result = run_tests.check(assignment, tmp_path / "attempt", limit=900)
     assert result.trouble == ""
     failed = {test.partition("[")[0] for test in result.failed()}
