@@ -39,7 +39,7 @@ def database(tmp_path_factory):
 @pytest.fixture(scope="session")
 def large_database():
     """A SQLite file with 400,000 books, for tests that only read. A download takes several seconds."""
-    return seeded(400_000)
+    return seeded(400_000, then=add_users)  # the same file as for large_library
 
 
 @pytest.fixture(scope="session")
