@@ -55,6 +55,7 @@ def test_a_redis_that_does_not_answer_does_not_hold_the_request(celery_library):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         celery_library.variables["CELERY_BROKER_URL"] = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
         with celery_library.site("--timeout=60") as site, logged_in(site) as client:
+            client.timeout = 30  # without socket timeouts, it would wait forever
             request_export(client)
             assert "could not be started" in site.log.read_text()
 
