@@ -43,7 +43,7 @@ def test_a_worker_stops_an_export_that_takes_too_long(large_database, tmp_path):
     library.variables |= {"EXPORT_RUNNER": "celery", "EXPORT_TIME_LIMIT": "1"}
     with smtp() as (url, emails):
         library.variables["EMAIL_URL"] = url
-        enqueue(library)
+        enqueue(library, ADDRESS)
         with worker(library) as celery:
             wait_for(lambda: emails, "an email")
             assert "stopped" in emails[0]["Subject"]

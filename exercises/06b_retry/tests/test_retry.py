@@ -75,7 +75,7 @@ def test_a_worker_tries_again_when_the_mail_server_is_busy(library):
     library.variables["EXPORT_RUNNER"] = "celery"
     with busy_smtp() as (url, answers):
         library.variables["EMAIL_URL"] = url
-        enqueue(library)
+        enqueue(library, ADDRESS)
         with worker(library) as celery:
             ends = (" succeeded in ", " raised ")
             wait_for(lambda: any(end in celery.log.read_text() for end in ends), "the end of the task")
