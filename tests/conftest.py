@@ -1,11 +1,13 @@
-"""What the repository's own tests share: copies of the tree that they may spoil."""
+"""What the repository's own tests share: copies of the tree that they may spoil, and servers."""
 
+import importlib.util
 import shutil
 import subprocess
+import sys
 
 import pytest
 
-from tutorial import ROOT, all_steps, ignore_local
+from tutorial import ROOT, all_steps, find_step, ignore_local
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +50,15 @@ def small(tmp_path):
             path.write_text(text, "utf-8")
     commit_all(root)
     return root
+
+
+@pytest.fixture(scope="session")
+def servers():
+    """The module tests/servers.py of step 06, which starts real servers."""
+    spec = importlib.util.spec_from_file_location("servers", find_step("06") / "tests" / "servers.py")
+    module = sys.modules["servers"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def commit_all(root):
