@@ -162,10 +162,10 @@ def bench(
         Path, typer.Option(help="Where the figures go; what is not measured stays there.", show_default=False)
     ] = RESULTS,
 ):
-    """Measure all ways from the table to the reader, in turns, on the same rows: ours, and those of others.
+    """Measure the ways to export the books as CSV, ours and those of others, on the same books.
 
-    A million books take some ten minutes. The figures go to benchmarks/results/speed.json, and from
-    there into the plots of the site. PostgreSQL is started for it, if it is installed.
+    A million books take about twenty minutes. The results go to benchmarks/results/speed.json, and from
+    there into the plots of the site. If PostgreSQL is installed, a server is started for it.
     """
     if missing := [name for name in ("psutil", "import_export", "matplotlib") if not find_spec(name)]:
         console.print(f"What the tests need is not installed ({', '.join(missing)}): make test-setup.", style="red")
