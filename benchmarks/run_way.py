@@ -1,6 +1,7 @@
 """Run a module of benchmarks/ladder in the step of this folder. Write its file, and print its times as JSON.
 
     python run_way.py MODULE FILE
+    python run_way.py MODULE.FUNCTION FILE
 
 The time begins when Django is ready and connected to the database.
 """
@@ -21,7 +22,8 @@ def main(way, file):
     from django.db import connection
 
     connection.ensure_connection()
-    chunks = import_module(f"ladder.{way}").chunks
+    module, _, name = way.partition(".")
+    chunks = getattr(import_module(f"ladder.{module}"), name or "chunks")
     first, started, before = None, time.perf_counter(), os.times()
     with Path(file).open("wb") as output:
         for chunk in chunks():

@@ -5,7 +5,11 @@ from library.models import Book
 from library.native import native_reader
 
 
-def chunks():
+def chunks(raw=True):
     books = Book.objects.all()
-    for chunk, _ in counted_chunks(books, raw=True, bom=False, read=native_reader(books)):
+    for chunk, _ in counted_chunks(books, raw, bom=False, read=native_reader(books)):
         yield chunk
+
+
+def escaped():
+    yield from chunks(raw=False)
