@@ -1,4 +1,4 @@
-"""What is around the rows: seeding, the start of the spawned command, whole commands, and the list page."""
+"""Measure seeding, the start of a command, whole commands, and the list page."""
 
 import statistics
 import sys
@@ -23,7 +23,7 @@ from exports.models import Export
 reader, _ = User.objects.get_or_create(username="bench", email="bench@example.com")
 print(Export.objects.create(owner=reader, filters={"q": "no such book"}).pk)
 """
-# A command that does nothing, in a project that has nothing but it.
+# A project with one command, which does nothing.
 NOOP = {
     "manage.py": """
 import os, sys
@@ -47,10 +47,12 @@ class Command(BaseCommand):
 }
 STARTS = 10
 COMMANDS = {
-    "step 10": [],
-    "step 10, zip": ["--compress=zip"],
-    "step 10, gzip": ["--compress=gzip"],
-    "step 10, zstd": ["--compress=zstd"],
+    "step 10": ("10", []),
+    "step 11, orm": ("11", ["--engine=orm"]),
+    "step 11, native": ("11", ["--engine=native"]),
+    "zip": ("11", ["--compress=zip"]),
+    "gzip": ("11", ["--compress=gzip"]),
+    "zstd": ("11", ["--compress=zstd"]),
 }
 PAGES = ["/books/", "/books/?genre=novel", "/books/?q=garden", "/books/?q=no+such+book"]
 
@@ -66,51 +68,52 @@ def measure(house, rounds):
 
 
 def seeding(house):
-    """Books per second: the last books of the seeding, and the factory's create() one by one."""
+    """Return the books per second of seed_books, and of the factory's create() one by one."""
     one_by_one = float(house.manage("sqlite", "shell", "--verbosity=0", "-c", ONE_BY_ONE)[0])
     speeds = {name: house.seeded["books"] / house.seeded[name]["seconds"] for name in house.databases}
     return {"books": house.seeded["books"], "seed_books": speeds, "create": one_by_one}
 
 
 def starts(house):
-    """Seconds of a command that does nothing, and of run_export with an export that is over, in turns."""
+    """Return the seconds of a command that does nothing, and of run_task with an export that has already ended."""
     bare = house.folder / "bare"
     for name, text in NOOP.items():
         (bare / name).parent.mkdir(parents=True, exist_ok=True)
         (bare / name).write_text(text)
-    for name in ("__init__", "noop"):  # the same in the project, with all its apps
-        commands = house.step / "exports" / "management" / "commands"
+    for name in ("__init__", "noop"):  # also in the step, with all its apps
+        commands = house.steps["11"] / "exports" / "management" / "commands"
         commands.joinpath(f"{name}.py").write_text(NOOP[f"bare/management/commands/{name}.py"])
     export = house.manage("sqlite", "shell", "--verbosity=0", "-c", EXPORT)[0].decode().strip()
-    house.manage("sqlite", "run_export", export)
+    task = ["run_task", "exports.tasks.run_export", f'[["{export}"], {{}}]']
+    house.manage("sqlite", *task)
     environment = {**house.environment("sqlite"), "PYTHONDONTWRITEBYTECODE": ""}
     ways = {
         "bare no-op": (bare, ["noop"]),
-        "no-op in step 10": (house.step, ["noop"]),
-        "run_export in step 10": (house.step, ["run_export", export]),
+        "no-op in step 11": (house.steps["11"], ["noop"]),
+        "run_task in step 11": (house.steps["11"], task),
     }
     runs = {name: [] for name in ways}
     for _ in range(STARTS + 1):
         for name, (folder, arguments) in ways.items():
             runs[name].append(run([sys.executable, "manage.py", *arguments], cwd=folder, env=environment)[1])
-    return {name: summary(each[1:]) for name, each in runs.items()}  # the first one compiled the modules
+    return {name: summary(each[1:]) for name, each in runs.items()}  # the first one compiles the modules
 
 
 def commands(house, rounds):
-    """export_books as a whole, its start included."""
+    """Return the figures of export_books as a whole, with the start of Python and Django."""
     runs = {name: [] for name in COMMANDS}
     for _ in range(rounds):
-        for name, options in COMMANDS.items():
+        for name, (step, options) in COMMANDS.items():
             file = house.folder / "packed"
-            run_ = house.manage("sqlite", "export_books", "--verbosity=0", "-o", file, *options)[1]
+            run_ = house.manage("sqlite", "export_books", "--verbosity=0", "-o", file, *options, step=step)[1]
             runs[name].append({**run_, "bytes": file.stat().st_size})
             file.unlink()
     return {name: summary(each) for name, each in runs.items()}
 
 
 def pages(house):
-    """Seconds to the whole list page, through gunicorn."""
-    with house.gunicorn("sqlite") as site:
+    """Return the seconds until the list page is there, through gunicorn."""
+    with house.gunicorn("11", "sqlite") as site:
         return {path: page(site, path) for path in PAGES}
 
 

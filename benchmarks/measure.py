@@ -1,9 +1,8 @@
-"""What the benchmarks share: processes whose time and memory are noted, a download, and the machine."""
+"""What the benchmarks share: run a process or a download, measure its time and memory, and describe the machine."""
 
 import os
 import platform
 import re
-import socket
 import statistics
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import psutil
 
 
 def run(command, **options):
-    """Run a program to its end. Gives its standard output, and its seconds, CPU seconds and peak memory."""
+    """Run a program. Return its standard output, and its seconds, CPU seconds and peak memory."""
     started = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options) as process:
         with peak_memory(process.pid) as peak:
@@ -33,27 +32,36 @@ def run(command, **options):
 
 @contextmanager
 def peak_memory(pid):
-    """A list whose only number, after the block, is the most memory that the process held, in bytes."""
-    peak, over = [0], threading.Event()
+    """Yield a list. After the block, its only number is the peak memory in bytes of the process and its children."""
+    peaks, over = {}, threading.Event()
 
     def watch():
         while True:
-            peak[0] = max(peak[0], high_water(pid))
+            for each in [pid, *children(pid)]:
+                peaks[each] = max(peaks.get(each, 0), high_water(each))
             if over.wait(0.005):
                 break
 
-    watcher = threading.Thread(target=watch)
+    peak, watcher = [0], threading.Thread(target=watch)
     watcher.start()
     try:
         yield peak
     finally:
         over.set()
         watcher.join()
-        peak[0] = max(peak[0], high_water(pid))
+        peak[0] = sum(peaks.values())
+
+
+def children(pid):
+    """Return the ids of the processes that this process has started. (On Linux. Elsewhere, none.)"""
+    try:
+        return [int(each) for file in Path(f"/proc/{pid}/task").glob("*/children") for each in file.read_text().split()]
+    except OSError:
+        return []
 
 
 def high_water(pid):
-    """The kernel's own record of it on Linux, which misses nothing between two looks; elsewhere what it has now."""
+    """Return the peak memory of a process in bytes. Linux records it. Elsewhere, return what the process has now."""
     try:
         found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
         return int(found[1]) * 1024 if found else 0
@@ -64,36 +72,29 @@ def high_water(pid):
             return 0
 
 
-def download(site, path):
-    """GET over HTTP/1.1, like a browser. Gives what `run` gives, of the server's worker, and the bytes sent."""
+def download(site, path, file):
+    """Download with curl into `file`. Return the seconds, and the CPU seconds and the peak memory of the worker."""
     (worker,) = site.process.children()
-    before, started = worker.cpu_times(), time.perf_counter()
-    with peak_memory(worker.pid) as peak, socket.create_connection(("127.0.0.1", site.port)) as connection:
-        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-        piece = connection.recv(1 << 20)
-        first = time.perf_counter() - started
-        if b" 200 " not in piece[:16]:
-            sys.exit(f"{path} failed: {piece[:200]!r}")
-        head, size, tail = piece.partition(b"\r\n\r\n")[0].lower(), 0, b""
-        while piece:
-            size, tail = size + len(piece), (tail + piece[-5:])[-5:]
-            piece = connection.recv(1 << 20)
-        seconds = time.perf_counter() - started
-    length = re.search(rb"content-length: (\d+)", head)
-    if not (size - len(head) - 4 == int(length[1]) if length else tail == b"0\r\n\r\n"):
-        sys.exit(f"{path} was cut off.")
+    times = "%{time_total} %{time_starttransfer}"
+    command = ["curl", "--silent", "--show-error", "--fail", "--output", file, "--write-out", times]
+    before = worker.cpu_times()
+    with peak_memory(worker.pid) as peak:  # curl ends with an error if the response is incomplete
+        done = subprocess.run([*command, f"http://127.0.0.1:{site.port}{path}"], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{path} failed: {done.stderr}")
     after = worker.cpu_times()
+    seconds, first = map(float, done.stdout.split())
     cpu = after.user + after.system - before.user - before.system
     return {"seconds": seconds, "first_byte": first, "cpu_seconds": cpu, "peak_bytes": peak[0]}
 
 
 def summary(runs):
-    """The median of each figure, and least and most seconds."""
+    """Return the median of each figure, the least and the most seconds, and the seconds of each round."""
     medians = {
         key: statistics.median(run[key] for run in runs) if runs[0][key] is not None else None for key in runs[0]
     }
     seconds = [run["seconds"] for run in runs]
-    return {**medians, "least": min(seconds), "most": max(seconds), "runs": len(runs)}
+    return {**medians, "least": min(seconds), "most": max(seconds), "rounds": seconds}
 
 
 def machine(*packages):

@@ -1,4 +1,4 @@
-"""Draw the plots of the site from benchmarks/results, each for a light page and for a dark one.
+"""Draw the plots of the site from benchmarks/results, for light and for dark pages.
 
     python benchmarks/plots.py [FOLDER]
 
@@ -23,7 +23,7 @@ THEMES = {
     "light": {"ink": "#333333", "bars": ["#00796b", "#7e57c2"], "waits": "#c62828", "free": "#b2dfdb"},
     "dark": {"ink": "#dddddd", "bars": ["#4db6ac", "#b39ddb"], "waits": "#ef5350", "free": "#2f5450"},
 }
-WIDTH = 4.4  # inches, without the names on the left: a phone shows plots of this width at three quarters
+WIDTH = 4.4  # inches, without the names on the left. A phone shows this width at three quarters.
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 NEEDED = [f"{rung}, file, {database}" for rung in RUNGS for database in NAMES]
 NEEDED += [f"shell, shell, {database}" for database in NAMES]
@@ -42,7 +42,7 @@ def main(folder=ASSETS):
 
 
 def runners(measured, colours):
-    """For each runner: the overhead of one export, the time of a burst, and the memory at its highest."""
+    """Draw for each runner the overhead of one export, the time of many exports, and the peak memory."""
     figure, panels = pyplot.subplots(3, 1, figsize=(WIDTH, 6))
     for axes, key, title, scale, text in zip(
         panels,
@@ -97,7 +97,7 @@ def ways(rows, colours):
 
 
 def ladder(measured, colours):
-    """Books per second into a file: a group of bars a rung, and lines for the databases' own shells."""
+    """Draw the books per second of each rung, and a line for the shell of each database."""
     figure, axes = pyplot.subplots(figsize=(WIDTH, 4.4))
     for place, (database, colour) in enumerate(zip(NAMES, colours["bars"], strict=True)):
         speeds = [1_000 / measured[f"{rung}, file, {database}"]["seconds"] for rung in RUNGS]
@@ -115,7 +115,7 @@ def ladder(measured, colours):
 
 
 def sizes(measured, colours):
-    """Peak memory, and time for a book in the quickest run, from ten thousand books to ten million."""
+    """Draw the peak memory and the time for one book in the quickest run, for each number of books."""
     counts = sorted(map(int, measured))
     figure, (memory, cost) = pyplot.subplots(2, 1, figsize=(WIDTH, 5.2))
     for way, mark, colour in (
@@ -133,7 +133,7 @@ def sizes(measured, colours):
         }
         memory.plot(counts, [run["peak_bytes"] / 1e6 for run in runs], **style)
         cost.plot(counts, [run["least"] / count * 1e6 for count, run in zip(counts, runs, strict=True)], **style)
-    for axes, title in ((memory, "peak memory, MB"), (cost, "microseconds a book")):
+    for axes, title in ((memory, "peak memory, MB"), (cost, "microseconds for a book")):
         axes.set_xscale("log")
         axes.set_ylim(bottom=0)
         axes.set_title(title, fontsize=11, color=colours["ink"])

@@ -1,11 +1,13 @@
-"""Run one way of benchmarks/ladder in this folder's step, write its file, and say what that took as JSON.
+"""Run a module of benchmarks/ladder in the step of this folder. Write its file, and print its times as JSON.
 
-    python run_way.py WAY FILE
+    python run_way.py MODULE FILE
+    python run_way.py MODULE.FUNCTION FILE
 
-The clock starts when Django is ready and connected: what a start takes is measured elsewhere.
+The time begins when Django is ready and connected to the database.
 """
 
 import json
+import os
 import sys
 import time
 from importlib import import_module
@@ -20,13 +22,15 @@ def main(way, file):
     from django.db import connection
 
     connection.ensure_connection()
-    chunks = import_module(f"ladder.{way}").chunks
-    first, started, cpu = None, time.perf_counter(), time.process_time()
+    module, _, name = way.partition(".")
+    chunks = getattr(import_module(f"ladder.{module}"), name or "chunks")
+    first, started, before = None, time.perf_counter(), os.times()
     with Path(file).open("wb") as output:
         for chunk in chunks():
             output.write(chunk.encode() if isinstance(chunk, str) else chunk)
             first = first or time.perf_counter() - started
-    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+    seconds, after = time.perf_counter() - started, os.times()
+    cpu = sum(after[:4]) - sum(before[:4])  # of this process and its children
     print(json.dumps({"seconds": seconds, "first_byte": first, "cpu_seconds": cpu}))
 
 

@@ -1,11 +1,11 @@
-"""How fast can it go: all ways from the table to the reader, in turns, on the same rows.
+"""Measure the ways to export the books as CSV, one after the other, on the same books.
 
     python benchmarks/speed.py [--books 1000000] [--rounds 3]
 
-Each way writes a file, or sends it through gunicorn to a client. Our own ways must give the same bytes, and
-the others the same records, or it ends with an error. What needs more than 4 seconds is not repeated. More
-sizes than one are measured one after the other (--books 10000 100000 1000000), and with ten million books only
-the fast ways run. The figures go to benchmarks/results/speed.json.
+The files of ways that should give the same bytes are compared, and those of other ways have to contain the same rows.
+In each round, all ways run. A way that needs more than 15 seconds runs in the first round only, unless its times are
+compared with those of another way. With several sizes (--books 100000 1000000), the library grows from one to the next.
+From two million books on, only the fast ways run. The results go to benchmarks/results/speed.json.
 """
 
 import argparse
@@ -17,7 +17,6 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-import urllib.request
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +31,7 @@ from tutorial.repo.step_changes import copy_step
 
 BENCHMARKS = Path(__file__).resolve().parent
 RESULTS = BENCHMARKS / "results" / "speed.json"
-SLOW = 4  # seconds
+SLOW = 15  # seconds
 LARGE = 2_000_000  # books, from which on only the fast ways run
 
 QUERY = """
@@ -41,7 +40,7 @@ QUERY = """
 """
 URLS = """
 from importlib import import_module
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import StreamingHttpResponse
 from django.urls import include, path
 
 
@@ -49,14 +48,9 @@ def view(request, way):
     return StreamingHttpResponse(import_module(f"ladder.{way}").chunks(), content_type="text/csv")
 
 
-def whole(request, way):
-    return HttpResponse(import_module(f"ladder.{way}").chunks(), content_type="text/csv")
-
-
-urlpatterns = [path("ladder/<way>/", view), path("whole/<way>/", whole), path("", include("config.urls"))]
+urlpatterns = [path("ladder/<way>/", view), path("", include("config.urls"))]
 """
 SETTINGS = 'from config.settings import *\nROOT_URLCONF = "ladder_urls"\n'
-
 
 SQL = "from django.db import connection; connection.cursor().execute('{}')"
 SETTLE = {"sqlite": SQL.format("PRAGMA wal_checkpoint(TRUNCATE)"), "postgresql": SQL.format("VACUUM ANALYZE")}
@@ -64,38 +58,59 @@ SETTLE = {"sqlite": SQL.format("PRAGMA wal_checkpoint(TRUNCATE)"), "postgresql":
 
 @dataclass(frozen=True)
 class Way:
-    """One way to get the file: what it is called here, where it runs, and how."""
+    """A way to get the file."""
 
     name: str
-    kind: str  # "file": a module of ladder; "shell": the database's; "http": through gunicorn
+    kind: str  # file: a module of ladder; command: export_books of step 11; shell: the database's; http: by gunicorn
     database: str  # sqlite or postgresql
-    source: str = ""  # of a file: the module; of http: the path
+    source: str = ""  # of a file: the module; of a command: its options; of http: step and path
+    content: str = "rows"  # raw or escaped: the same bytes as all ways with this word; rows: the same rows as raw ones
     fast: bool = False  # also runs with ten million books
-    ours: bool = False  # gives the same bytes as all of ours
+    repeat: bool = False  # runs in each round, however slow it is
 
     @property
     def key(self):
         return f"{self.name}, {self.kind}, {self.database}"
 
 
-LADDER = ["howto", "columns", "batches", "formatted", "lines", "native"]
-OURS = {"lines", "native"}
-STREAM = "/books/download/?raw=1"
+LADDER = ["howto", "columns", "batches", "formatted"]
+DATABASES = ["sqlite", "postgresql"]
+
+
+def ours(database):
+    """Return the last rungs of the ladder. Only "native, escaped" escapes formulas."""
+    for name in ("lines", "native"):
+        yield Way(name, "file", database, name, "raw", fast=True)
+    yield Way("native escaped", "file", database, "native.escaped", "escaped", fast=True)
+
+
+def engines(database):
+    """Return the commands export_books with each engine, with and without escaped formulas."""
+    for engine in ("orm", "native"):
+        yield Way(engine, "command", database, f"--engine={engine}", "escaped", fast=True)
+        yield Way(f"{engine} --raw", "command", database, f"--engine={engine} --raw", "raw", fast=True)
+
+
 WAYS = [
-    *[Way(name, "file", "sqlite", name, fast=name in OURS, ours=name in OURS) for name in LADDER],
-    *[Way("pipes", "file", database, "pipes", ours=True) for database in ("sqlite", "postgresql")],
-    Way("import_export", "file", "sqlite", "import_export"),
-    Way("in_memory", "file", "sqlite", "in_memory"),
-    Way("pyarrow", "file", "sqlite", "pyarrow_csv"),
+    Way("howto", "http", "sqlite", "03 /ladder/howto/", repeat=True),
+    *[
+        Way(f"step {step}", "http", "sqlite", f"{step} /books/download/", "escaped", step == "11", True)
+        for step in ("02", "03", "11")
+    ],
     Way("shell", "shell", "sqlite", fast=True),
-    *[Way(name, "http", "sqlite", f"/ladder/{name}/") for name in LADDER[:4]],
-    Way("streamed", "http", "sqlite", STREAM, fast=True, ours=True),
-    Way("blocking", "http", "sqlite", "/whole/blocking/", ours=True),
-    *[Way(name, "file", "postgresql", name, fast=name in OURS, ours=name in OURS) for name in LADDER],
-    Way("copy", "file", "postgresql", "copy", ours=True),
+    *engines("sqlite"),
+    *ours("sqlite"),
+    *[Way(name, "file", "sqlite", name) for name in LADDER],
+    Way("import_export", "file", "sqlite", "import_export"),
+    *[
+        Way(f"step {step}", "http", "postgresql", f"{step} /books/download/", "escaped", step == "11", True)
+        for step in ("03", "11")
+    ],
     Way("shell", "shell", "postgresql", fast=True),
-    Way("streamed", "http", "postgresql", STREAM, fast=True, ours=True),
-    Way("in_transaction", "http", "postgresql", "/ladder/in_transaction/", fast=True, ours=True),
+    *engines("postgresql"),
+    *ours("postgresql"),
+    *[Way(name, "file", "postgresql", name) for name in LADDER],
+    Way("copy", "file", "postgresql", "copy", "raw"),
 ]
 
 
@@ -103,14 +118,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--books", type=int, nargs="+", default=[1_000_000], metavar="COUNT")
     parser.add_argument("--rounds", type=int, default=3, help="how often each way runs (default: 3)")
-    parser.add_argument("--only", default="", metavar="TEXT", help="only ways with TEXT in their names")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only ways with TEXT in their names, or with one of TEXT|TEXT")
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 120)
     sizes, beside = {}, {}
     middle = max((books for books in options.books if books < LARGE), default=min(options.books))
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        ways = [way for way in WAYS if options.only in way.key]
+        ways = [way for way in WAYS if any(text in way.key for text in options.only.split("|"))]
         house = House(Path(folder), stack, console, {way.database for way in ways})
         ways = [way for way in ways if house.can(way)]
         for books in sorted(options.books):
@@ -123,7 +138,7 @@ def main():
                 around.show(console, beside)
         result = {"machine": house.machine(), "rounds": options.rounds, "sizes": sizes, **beside}
     before = json.loads(options.output.read_text("utf-8")) if options.output.exists() else {}
-    if before.get("machine") == result["machine"]:  # what was not measured now stays as it was
+    if before.get("machine") == result["machine"]:  # keep what was not measured now
         for books, measured in before["sizes"].items():
             sizes[books] = {**measured, **sizes.get(books, {})}
         result = {**before, **result}
@@ -135,11 +150,12 @@ class House:
 
     def __init__(self, folder, stack, console, needed):
         self.folder, self.console, self.books = folder, console, 0
-        self.step = folder / "step10"
-        copy_step(find_step("10"), self.step)
-        (self.step / "ladder_urls.py").write_text(URLS)
-        (self.step / "ladder_settings.py").write_text(SETTINGS)
-        self.servers = load(find_step("10") / "tests" / "servers.py")
+        self.steps = {number: folder / f"step{number}" for number in ("02", "03", "10", "11")}
+        for number, step in self.steps.items():
+            copy_step(find_step(number), step)
+        (self.steps["03"] / "ladder_urls.py").write_text(URLS)
+        (self.steps["03"] / "ladder_settings.py").write_text(SETTINGS)
+        self.servers = load(find_step("11") / "tests" / "servers.py")
         self.databases = {"sqlite": f"sqlite:///{folder / 'library.sqlite3'}"} if "sqlite" in needed else {}
         if "postgresql" in needed:
             if shutil.which("psql") and (
@@ -152,11 +168,9 @@ class House:
             self.manage(database, "migrate", "--verbosity=0")
 
     def can(self, way):
-        if way.source == "pyarrow_csv" and not importlib.util.find_spec("pyarrow"):
-            self.console.print("pyarrow's writer is left out: pyarrow is not installed.")
-            return False
-        if (way.kind, way.database) == ("shell", "sqlite") and not shutil.which("sqlite3"):
-            self.console.print("SQLite's shell is left out: the program sqlite3 is not installed.")
+        program = {("shell", "sqlite"): "sqlite3", ("http", way.database): "curl"}.get((way.kind, way.database))
+        if program and not shutil.which(program):
+            self.console.print(f"{way.key} is left out: the program {program} is not installed.")
             return False
         return way.database in self.databases
 
@@ -167,23 +181,24 @@ class House:
             "DATA_DIR": str(self.folder / "data"),
         }
 
-    def manage(self, database, *arguments):
-        """Run a command of the step and give what `run` of measure.py gives."""
+    def manage(self, database, *arguments, step="11"):
+        """Run a command of a step, and return its output and its figures."""
         command = [sys.executable, "manage.py", *map(str, arguments)]
-        return run(command, cwd=self.step, env=self.environment(database))
+        return run(command, cwd=self.steps[step], env=self.environment(database))
 
     def grow(self, books):
-        """Fill both libraries up to so many books, and note how long the last ones took."""
+        """Add books to each library until it has this many, and keep the time that this takes."""
         more = books - self.books
         self.seeded = {database: self.manage(database, "seed_books", more)[1] for database in self.databases}
-        # What a database does some time after so many writes, now; or the first ways would be measured with it.
+        # A database tidies up after so many writes. If it did so later, it would slow down the first ways.
         for database in self.databases:
             self.manage(database, "shell", "--verbosity=0", "-c", SETTLE[database])
         self.seeded = {"books": more, **self.seeded}
         self.books = books
 
-    def gunicorn(self, database, settings="config.settings"):
-        options = {"settings": settings, "variables": {"PYTHONPATH": str(BENCHMARKS)}, "folder": self.step}
+    def gunicorn(self, step, database):
+        settings = "ladder_settings" if step == "03" else "config.settings"
+        options = {"settings": settings, "variables": {"PYTHONPATH": str(BENCHMARKS)}, "folder": self.steps[step]}
         log = self.folder / "gunicorn.log"
         return self.servers.gunicorn(self.databases[database], log, "--timeout=0", **options)
 
@@ -205,26 +220,29 @@ def load(path):
 
 
 def measure(house, ways, rounds):
-    """All ways in turns; the files of the first round are compared."""
-    runs, seen = {way.key: [] for way in ways}, {"records": {}, "ours": set()}
-    for turn in range(rounds):
+    """Run all ways in each round, and compare the files of the first round."""
+    runs, seen = {way.key: [] for way in ways}, {}
+    for number in range(rounds):
         for way in ways:
-            if turn and runs[way.key][0]["seconds"] > SLOW:
+            if number and runs[way.key][0]["seconds"] > SLOW and not way.repeat:
                 continue
             file = house.folder / "books.csv"
             runs[way.key].append(RUN[way.kind](house, way, file))
-            if turn == 0:
-                if way.kind == "http":
-                    fetch(house, way, file)
-                compare(way, file, **seen)
+            house.console.print(f"{number + 1}/{rounds} {way.key}: {runs[way.key][-1]['seconds']:.2f} s")
+            if number == 0:
+                compare(way, file, seen)
             file.unlink(missing_ok=True)
     return {key: summary(each) for key, each in runs.items()}
 
 
 def to_file(house, way, file):
     command = [sys.executable, BENCHMARKS / "run_way.py", way.source, file]
-    said, figures = run(command, cwd=house.step, env=house.environment(way.database))
+    said, figures = run(command, cwd=house.steps["11"], env=house.environment(way.database))
     return {**figures, **json.loads(said)}
+
+
+def by_command(house, way, file):
+    return house.manage(way.database, "export_books", "--verbosity=0", "-o", file, *way.source.split())[1]
 
 
 def by_shell(house, way, file):
@@ -239,38 +257,33 @@ def by_shell(house, way, file):
 
 
 def run_into(command, output):
-    # A shell of the database's writes to its standard output, and that is a file here, not a pipe.
+    # The standard output of the database's shell is a file here, and not a pipe.
     return run(["sh", "-c", 'exec "$@" > "$0"', output.name, *map(str, command)])[1]
 
 
 def through_gunicorn(house, way, file):
-    with house.gunicorn(way.database, "ladder_settings") as site:
-        site.get("/books/")  # the worker has imported all that it needs
-        return download(site, way.source)
+    step, path = way.source.split()
+    with house.gunicorn(step, way.database) as site:
+        site.get("/books/")  # the worker imports everything that it needs
+        return download(site, path, file)
 
 
-RUN = {"file": to_file, "shell": by_shell, "http": through_gunicorn}
+RUN = {"file": to_file, "command": by_command, "shell": by_shell, "http": through_gunicorn}
 
 
-def fetch(house, way, file):
-    """Once more, by a client that takes the chunks apart."""
-    with house.gunicorn(way.database, "ladder_settings") as site, file.open("wb") as output:
-        with urllib.request.urlopen(f"http://127.0.0.1:{site.port}{way.source}") as response:
-            shutil.copyfileobj(response, output, 1 << 20)
-
-
-def compare(way, file, records, ours):
-    """Ours have the same bytes; and all have the same records, as Python's csv module reads them."""
+def compare(way, file, seen):
+    """End with an error if the file differs from those of other ways in its bytes or its rows."""
     with file.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
-    if digest not in records:
-        records[digest] = digest_of_records(file)
-    if way.ours:
-        ours.add(digest)
-    if len(set(records.values())) > 1:
-        sys.exit(f"{way.key} gave other records than the ways before it.")
-    if len(ours) > 1:
-        sys.exit(f"{way.key} gave other bytes than our ways before it.")
+    if way.content != "rows" and seen.setdefault(way.content, digest) != digest:
+        sys.exit(f"{way.key} gave other bytes than the ways before it.")
+    if way.content == "escaped":
+        return
+    rows = seen.setdefault("digests", {})
+    if digest not in rows:
+        rows[digest] = digest_of_records(file)
+    if len(set(rows.values())) > 1:
+        sys.exit(f"{way.key} gave other rows than the ways before it.")
 
 
 def digest_of_records(file):
@@ -282,7 +295,7 @@ def digest_of_records(file):
 
 
 def show(console, books, measured):
-    columns = ["", "rows/s", "seconds", "first byte", "CPU", "peak memory"]
+    columns = ["", "books/s", "seconds", "first byte", "CPU", "peak memory"]
     table = Table(
         *columns, title=f"{books:,} books as CSV (medians; least and most; CPU and memory without PostgreSQL's)"
     )
@@ -298,4 +311,4 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit("Stopped. Nothing was kept.")
+        sys.exit("Stopped. No results were saved.")

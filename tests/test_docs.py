@@ -50,7 +50,7 @@ def build_pages(docs):
     [
         LISTING.replace("book_list", "no_such_view"),
         LISTING.format("highlight: no such text"),
-        "It takes {{ stream.no_such_figure | s }}.",
+        "It takes {{ speed.no_such_figure | s }}.",
         "[nowhere](nowhere.md)",
         "[no such heading](index.md#no-such-heading)",
     ],
@@ -90,8 +90,8 @@ def render():
         ("```stepdiff\n01_models 02_httpresponse no/such/file.py\n```", "No such file"),
         ("```stepdiff\n01_models 02_httpresponse library/views.py nothing\n```", "0 definitions are named"),
         ("```stepdiff\none two\n```", "No such file"),
-        ("{{ stream.howto | parsecs }}", "no unit is named parsecs"),
-        ("{{ stream.hwoto | times }}", "Similar: stream.howto"),
+        ("{{ speed.step03 | parsecs }}", "no unit is named parsecs"),
+        ("{{ speed.stpe03 | times }}", "Similar: speed.step0"),
     ],
 )
 def test_an_error_says_what_is_wrong(render, text, error):
@@ -150,12 +150,12 @@ def test_the_button_of_a_diff_copies_the_new_code(render):
 
 
 @pytest.mark.parametrize("text, shown", [
-    ("{{ stream.howto | times }}", r"\d+\.\d times"),
+    ("{{ speed.step03 | times }}", r"\d+\.\d times"),
     ("{{ speed.page | ms }}", r"\d+\xa0ms"),
     ("{{ speed.page | s.3 }}", r"0\.\d{3}\xa0s"),
     ("{{ speed.books }}", "1,000,000"),
     ("{{ speed.python }}", r"3\.\d+\.\d+"),
-    ("{{ stream.table }}", "<table>.*</table>"),
+    ("{{ speed.ladder }}", "<table>.*</table>"),
     ("`{{ book.title }}`", r"<code>\{\{ book.title \}\}</code>"),
 ])  # fmt: skip
 def test_a_figure_has_the_unit_that_the_page_asks_for(render, text, shown):

@@ -1,4 +1,4 @@
-"""Steps 02 to 09 write the same bytes for the same books, from SQLite and from PostgreSQL."""
+"""Steps 02 to 11 write the same bytes for the same books, from SQLite and from PostgreSQL."""
 
 import email
 import email.policy
@@ -6,13 +6,14 @@ import hashlib
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from tutorial import all_steps, find_step
 
-STEPS = [step.name for step in all_steps() if "02" <= step.name[:2] <= "09"]
+STEPS = [step.name for step in all_steps() if step.name[:2] >= "02"]
 DOWNLOAD = """
 import sys
 from django.test import Client
@@ -38,6 +39,10 @@ def manage(step, database, *arguments, **variables):
     return subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout
 
 
+def exported(step, database, *options):
+    return manage(step, database, "export_books", "-o", "-", "-v0", *options)
+
+
 def emailed(step, database, folder):
     """Send an export, and return the bytes of the attachment."""
     manage(step, database, "send_export", "--to=reader@example.com", DATA_DIR=str(folder))
@@ -58,14 +63,19 @@ def test_each_step_and_each_database_gives_one_hash(servers, tmp_path):
                 folder = Path(tmp_path / f"{name}-{step}")
                 files = {"download": manage(step, database, "shell", "-v0", "-c", DOWNLOAD)}
                 if step[:2] >= "04":
-                    files["export_books"] = manage(step, database, "export_books", "-o", "-", "-v0")
+                    files["export_books"] = exported(step, database)
                 if step[:2] in ("05", "06"):
                     files["send_export"] = emailed(step, database, folder)
                 if step[:2] >= "07":
                     manage(step, database, "migrate", "--verbosity=0")
                     files["job"] = manage(step, database, "shell", "-v0", "-c", SAVED, DATA_DIR=str(folder))
+                if step[:2] >= "11":
+                    files |= {engine: exported(step, database, f"--engine={engine}") for engine in ("orm", "native")}
+                    manage(step, database, "export_books", "-v0", "--compress=zip", "-o", str(folder / "books.zip"))
+                    with zipfile.ZipFile(folder / "books.zip") as archive:
+                        files["zip"] = archive.read(archive.namelist()[0])
                 for way, content in files.items():
                     assert content.count(b",979") == 3_000
                     hashes[name, step, way] = hashlib.sha256(content).hexdigest()
-    assert len(hashes) == 2 * (8 + 6 + 2 + 3)
+    assert len(hashes) == 2 * (10 + 8 + 2 + 5 + 3)
     assert len(set(hashes.values())) == 1, hashes

@@ -164,8 +164,8 @@ def bench(
 ):
     """Measure how fast each approach exports the same rows, ours and those of other packages.
 
-    A million books take about ten minutes. The results go to benchmarks/results/speed.json, and from there into the
-    plots of the site. If PostgreSQL is installed, the command starts it and measures it too.
+    A million books take about twenty minutes. The results go to benchmarks/results/speed.json, and from there into
+    the plots of the site. If PostgreSQL is installed, the command starts a server and measures it too.
     """
     if missing := [name for name in ("psutil", "import_export", "matplotlib") if not find_spec(name)]:
         console.print(f"{', '.join(missing)}: not installed. Run make test-setup.", style="red")

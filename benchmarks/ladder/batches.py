@@ -1,4 +1,4 @@
-"""Rung 3: two thousand rows a yield."""
+"""Rung 3: two thousand rows in a chunk."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Rung 2: the columns, and no model objects."""
+"""Rung 2: columns instead of model objects."""
 
 import csv
 
@@ -9,7 +9,7 @@ COLUMNS = ["title", "author__name", "isbn", "genre", "language", "published_on",
 
 
 class Echo:
-    """A file that gives back what is written to it."""
+    """A file whose write() returns its argument."""
 
     def write(self, value):
         return value

@@ -1,4 +1,4 @@
-"""Beside rung 6: PostgreSQL's COPY, which psycopg hands on message by message, and each line is a message."""
+"""PostgreSQL's COPY, for a comparison with rung 6. psycopg yields a message for each line."""
 
 from itertools import chain, islice
 

@@ -1,4 +1,4 @@
-"""Rung 4: the database formats dates and prices, so that all it gives is text and whole numbers."""
+"""Rung 4: the database formats the date and the price."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Rung 1, the pattern of Django's how-to "Outputting CSV": a model object a row, a row a yield."""
+"""Rung 1: the pattern of Django's how-to "Outputting CSV", a model object and a chunk for each row."""
 
 import csv
 
@@ -8,7 +8,7 @@ HEADER = ["title", "author", "isbn", "genre", "language", "published_on", "pages
 
 
 class Echo:
-    """A file that gives back what is written to it."""
+    """A file whose write() returns its argument."""
 
     def write(self, value):
         return value

@@ -1,4 +1,4 @@
-"""A peer: django-import-export, as its documentation says (a resource, its export, the dataset's csv)."""
+"""django-import-export, used as its documentation says."""
 
 from import_export import fields, resources
 

@@ -1,4 +1,4 @@
-"""Rung 5, step 10: the database writes the lines."""
+"""Rung 5: the database writes the lines, as in step 11."""
 
 from library.book_csv import csv_chunks
 from library.models import Book

@@ -8,6 +8,7 @@ import json
 import re
 from functools import cache
 from itertools import pairwise
+from statistics import median
 
 from tutorial import ROOT
 
@@ -21,15 +22,27 @@ RUNGS = {
     "lines": "5 lines by the database",
     "native": "6 the native engine",
 }
-STREAMED = {"howto": "Django's how-to", "formatted": "csv.writer in batches", "streamed": "step 07"}
+DOWNLOADS = {
+    "howto": "Django's how-to",
+    "step 02": "step 02, one `HttpResponse`",
+    "step 03": "step 03, `csv.writer` in batches",
+    "step 11": "step 11, lines by the database",
+}
+ENGINES = {
+    "orm, command": "`--engine orm`",
+    "orm --raw, command": "`--engine orm --raw`",
+    "native, command": "`--engine native`",
+    "native --raw, command": "`--engine native --raw`",
+    "native escaped, file": "`--engine native`, without the start of Django",
+    "native, file": "`--engine native --raw`, without the start of Django",
+    "shell, shell": "`sqlite3 -csv`, `psql \\copy`",
+}
 PEERS = {
     "import_export, file": "django-import-export",
-    "in_memory, file": "model objects, whole file in memory",
     "howto, file": "Django's how-to",
-    "pyarrow, file": "ADBC and pyarrow's CSV writer",
-    "shell, shell": "`sqlite3 -csv`, `psql \\copy`",
-    "copy, file": "the same lines by psycopg's COPY",
+    "copy, file": "our lines through psycopg's COPY",
     "native, file": "our native engine",
+    "shell, shell": "`sqlite3 -csv`, `psql \\copy`",
 }
 RUNNERS = {
     "spawn": "a process each",
@@ -38,15 +51,13 @@ RUNNERS = {
     "celery-redis": "Celery, Redis",
     "celery-rabbitmq": "Celery, RabbitMQ",
 }
-# The steps of the runs had other numbers when some results were recorded.
-RENUMBERED = {"step 04": "step 07", "step 07,": "step 09,", "step 08": "step 10"}
 FAULT_RUNNERS = ("spawn", "database", "files", "redis", "rabbitmq")
 
 
 @cache
 def figures():
     """Return all figures by their dotted names."""
-    groups = {"ways": ways(), "stream": stream(), "compared": compared()}
+    groups = {"ways": ways(), "compared": compared()}
     groups |= {"speed": speed(), "runners": runners(), "faults": faults()}
     return {f"{group}.{name}": value for group, values in groups.items() for name, value in values.items()}
 
@@ -103,28 +114,6 @@ def ways():
     return {f"{key}.{figure}": row[figure] for key, row in rows.items() for figure in ("answer", "file")}
 
 
-# docs/02_httpresponse.md, docs/03_streaming.md
-
-
-def stream():
-    runs = {key: million()[f"{key}, http, sqlite"] for key in STREAMED}
-    rows = [
-        [
-            name,
-            f"{1e6 / runs[key]['seconds']:,.0f}",
-            f"{runs[key]['seconds']:.1f} s",
-            megabytes(runs[key]["peak_bytes"]),
-        ]
-        for key, name in STREAMED.items()
-    ]
-    ours = runs["streamed"]["seconds"]
-    return {
-        "table": table(["way", "rows per second", "whole file", "peak memory"], rows),
-        "howto": runs["howto"]["seconds"] / ours,
-        "columns": runs["formatted"]["seconds"] / ours,
-    }
-
-
 # docs/05_subprocess_view.md, docs/06_celery_compare.md
 
 
@@ -141,20 +130,17 @@ def compared():
     }
 
 
-# docs/speed.md
+# docs/11_full_speed.md, docs/speed.md
 
 
 def speed():
     measured = results("speed")
     machine, seeding, pages = measured["machine"], measured["seeding"], measured["pages"]
     runs = million()
-    seconds = {key: run["seconds"] for key, run in runs.items()}
-    peak = {key: run["peak_bytes"] for key, run in runs.items()}
-
-    def ratio(slow, fast, database="sqlite"):
-        return seconds[f"{slow}, {database}"] / seconds[f"{fast}, {database}"]
-
+    packed = {name: run["seconds"] for name, run in measured["commands"].items()}
     found = {
+        "downloads": downloads(runs),
+        "engines": engines(runs),
         "ladder": ladder(runs),
         "peers": peers(runs),
         "sizes": sizes(measured["sizes"]),
@@ -164,18 +150,24 @@ def speed():
         "books": measured["books"],
         **{key: machine[key] for key in ("cores", "python", "django", "sqlite")},
         "psql": machine["psql (shell)"],
-        "first_byte": runs["lines, file, sqlite"]["first_byte"],
-        "native_to_shell": ratio("shell, shell", "native, file"),
-        "native_to_psql": ratio("shell, shell", "native, file", "postgresql"),
-        "lines_to_howto.sqlite": ratio("howto, file", "lines, file"),
-        "lines_to_howto.postgresql": ratio("howto, file", "lines, file", "postgresql"),
-        "lines_to_import_export": ratio("import_export, file", "lines, file"),
-        "memory_to_import_export": peak["lines, file, sqlite"] / peak["import_export, file, sqlite"],
-        "postgresql.first_byte": runs["streamed, http, postgresql"]["first_byte"],
-        "transaction.first_byte": runs["in_transaction, http, postgresql"]["first_byte"],
-        "pipes.sqlite": ratio("pipes, file", "lines, file"),
-        "pipes.postgresql": ratio("pipes, file", "lines, file", "postgresql"),
-        "copy": ratio("copy, file", "native, file", "postgresql"),
+        "step03": less_cpu(runs, "step 03", "howto"),
+        "step11": less_cpu(runs, "step 11", "howto"),
+        "step11_to_03": less_cpu(runs, "step 11", "step 03"),
+        "step11_to_03.postgresql": faster(runs, "step 11, http", "step 03, http", "postgresql"),
+        "howto.http": runs["howto, http, sqlite"]["seconds"],
+        "howto.file": runs["howto, file, sqlite"]["seconds"],
+        "step02.memory": runs["step 02, http, sqlite"]["peak_bytes"],
+        "native": faster(runs, "native, command", "orm, command"),
+        "native.postgresql": faster(runs, "native, command", "orm, command", "postgresql"),
+        "raw_to_shell": faster(runs, "native, file", "shell, shell"),
+        "escaped_to_shell": faster(runs, "native escaped, file", "shell, shell"),
+        "raw_to_psql": faster(runs, "native, file", "shell, shell", "postgresql"),
+        "escaped_to_psql": faster(runs, "native escaped, file", "shell, shell", "postgresql"),
+        "import_export": faster(runs, "lines, file", "import_export, file"),
+        "import_export.memory": runs["import_export, file, sqlite"]["peak_bytes"],
+        "copy": runs["copy, file, postgresql"]["cpu_seconds"] / runs["native, file, postgresql"]["cpu_seconds"],
+        "bytes": measured["commands"]["step 11, native"]["bytes"],
+        "zip": packed["zip"] / packed["step 11, native"],
         "seed.sqlite": seeding["seed_books"]["sqlite"],
         "seed.postgresql": seeding["seed_books"]["postgresql"],
         "create": seeding["create"],
@@ -184,40 +176,65 @@ def speed():
         "page.genre": pages["/books/?genre=novel"],
         "page.search": pages["/books/?q=no+such+book"],
     }
-    for name, key in (("howto", "howto, file"), ("native", "native, file"), ("shell", "shell, shell")):
-        found |= {f"rate.{name}.{database}": 1e6 / seconds[f"{key}, {database}"] for database in DATABASES}
-    return found | gains(seconds)
-
-
-def gains(seconds):
-    """Return how many times as fast each rung is as the one before."""
-    found = {}
     for before, rung in pairwise(RUNGS):
         for database in DATABASES:
-            times = seconds[f"{before}, file, {database}"] / seconds[f"{rung}, file, {database}"]
-            found[f"gain.{rung}.{database}"] = times
-        http = [seconds.get(through_gunicorn(name)) for name in (before, rung)]
-        if all(http):
-            found[f"gain.{rung}.gunicorn"] = http[0] / http[1]
+            found[f"gain.{rung}.{database}"] = faster(runs, f"{rung}, file", f"{before}, file", database)
+    for name, key in (("howto", "howto, file"), ("native", "native, file"), ("shell", "shell, shell")):
+        found |= {f"rate.{name}.{database}": 1e6 / runs[f"{key}, {database}"]["seconds"] for database in DATABASES}
     return found
 
 
-def through_gunicorn(rung):
-    return f"{'streamed' if rung == 'lines' else rung}, http, sqlite"
+def faster(runs, fast, slow, database="sqlite"):
+    """Return how many times as fast a way is. If both ran in each round, return the median of the rounds' ratios."""
+    pair = [runs[f"{way}, {database}"] for way in (slow, fast)]
+    slow_rounds, fast_rounds = (run["rounds"] for run in pair)
+    if len(slow_rounds) == len(fast_rounds):
+        return median(slow / fast for slow, fast in zip(slow_rounds, fast_rounds, strict=True))
+    return pair[0]["seconds"] / pair[1]["seconds"]
+
+
+def less_cpu(runs, fast, slow):
+    """Return the ratio of the CPU times of two downloads from SQLite. Other programs hardly change CPU time."""
+    slow, fast = (runs[f"{way}, http, sqlite"]["cpu_seconds"] for way in (slow, fast))
+    return slow / fast
 
 
 def rate(run):
     return f"{1e6 / run['seconds']:,.0f}" if run else "–"
 
 
+def spread(run):
+    """Write the median of the seconds, and the least and the most."""
+    if not run:
+        return "–"
+    return f"{run['seconds']:.1f} s" + (f" ({run['least']:.1f} to {run['most']:.1f})" if len(run["rounds"]) > 1 else "")
+
+
+def downloads(runs):
+    rows = []
+    for key, name in DOWNLOADS.items():
+        run = runs[f"{key}, http, sqlite"]
+        cpu, times = f"{run['cpu_seconds']:.1f} s", f"{less_cpu(runs, key, 'howto'):.1f}"
+        first = f"{run['first_byte'] * 1000:,.0f} ms"
+        rows.append([name, spread(run), cpu, times, first, megabytes(run["peak_bytes"])])
+    head = ["download", "whole file", "CPU time", "times the how-to", "first byte", "peak memory"]
+    return table(head, rows, "<>")
+
+
+def engines(runs):
+    rows = []
+    for key, name in ENGINES.items():
+        found = [runs[f"{key}, {database}"] for database in DATABASES]
+        rows.append([name, *map(spread, found), megabytes(found[0]["peak_bytes"])])
+    return table(["a million books to a file", "SQLite", "PostgreSQL", "peak memory, SQLite"], rows, "<>")
+
+
 def ladder(runs):
     rows = []
     for rung, name in RUNGS.items():
         files = [runs[f"{rung}, file, {database}"] for database in DATABASES]
-        http = runs.get(through_gunicorn(rung))
-        rows.append([name, *map(rate, [*files, http]), megabytes(files[0]["peak_bytes"])])
-    head = ["rung", "SQLite, to a file", "PostgreSQL, to a file", "SQLite, through gunicorn", "peak memory"]
-    return table(head, rows, "<>")
+        rows.append([name, *map(rate, files), megabytes(files[0]["peak_bytes"])])
+    return table(["rung", "SQLite", "PostgreSQL", "peak memory, SQLite"], rows, "<>")
 
 
 def peers(runs):
@@ -231,35 +248,24 @@ def peers(runs):
 
 def sizes(measured):
     rows = []
+    ways = [f"{engine}, file, {database}" for database in DATABASES for engine in ("lines", "native")]
     for count in sorted(map(int, measured)):
         runs = measured[str(count)]
-        cells = [f"{count:,}", f"{runs['streamed, http, sqlite']['first_byte'] * 1000:.0f} ms"]
-        for way in (f"{engine}, file, {database}" for database in DATABASES for engine in ("lines", "native")):
-            cells.append(f"{runs[way]['least'] / count * 1e6:.1f} µs, {megabytes(runs[way]['peak_bytes'])}")
-        rows.append(cells)
-    head = ["books", "first byte of the stream", "SQLite, ORM", "native", "PostgreSQL, ORM", "native"]
+        download = megabytes(runs["step 11, http, sqlite"]["peak_bytes"])
+        rows.append([f"{count:,}", download, *(megabytes(runs[way]["peak_bytes"]) for way in ways)])
+    head = ["books", "download of step 11", "SQLite, ORM", "native", "PostgreSQL, ORM", "native"]
     return table(head, rows, ">")
 
 
 def commands(measured):
-    rows = [[renumbered(name), f"{run['seconds']:.1f}", f"{run['bytes'] / 1e6:.0f}"] for name, run in measured.items()]
+    rows = [[name, f"{run['seconds']:.1f}", f"{run['bytes'] / 1e6:.0f}"] for name, run in measured.items()]
     return table(["`export_books`", "seconds", "MB"], rows, "<>")
 
 
 def starts(measured):
     bare = measured["bare no-op"]["seconds"]
-    rows = [
-        [renumbered(name), f"{run['seconds'] * 1000:.0f}", f"{run['seconds'] / bare:.2f}"]
-        for name, run in measured.items()
-    ]
+    rows = [[name, f"{run['seconds'] * 1000:.0f}", f"{run['seconds'] / bare:.2f}"] for name, run in measured.items()]
     return table(["a command", "milliseconds", "times the bare one"], rows, "<>")
-
-
-def renumbered(name):
-    """Return the name of a run with today's number of its step."""
-    for old, new in RENUMBERED.items():
-        name = name.replace(old, new)
-    return name
 
 
 # docs/compare.md

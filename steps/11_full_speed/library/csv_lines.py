@@ -9,7 +9,7 @@ from operator import or_
 
 from django.db.models import Case, CharField, F, Func, Q, Value, When
 from django.db.models.functions import Concat, Ord, Replace, StrIndex
-from django.db.models.lookups import GreaterThan, In
+from django.db.models.lookups import GreaterThan, In, LessThan
 
 FORMULA_STARTS = "=+-@"
 
@@ -41,7 +41,8 @@ def escape_formulas(text):
 
 
 def starts_a_formula(text):
-    return Q(In(Ord(text), [ord(character) for character in FORMULA_STARTS]))
+    # Most texts begin with a letter. For them, the database decides by the first comparison, which is cheaper than IN.
+    return Q(LessThan(Ord(text), ord("A"))) & Q(In(Ord(text), [ord(character) for character in FORMULA_STARTS]))
 
 
 def contains(text, characters):
