@@ -118,7 +118,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--books", type=int, nargs="+", default=[1_000_000], metavar="COUNT")
     parser.add_argument("--rounds", type=int, default=3, help="how often each way runs (default: 3)")
-    parser.add_argument("--only", default="", metavar="TEXT", help="only ways with TEXT in their names, or with one of TEXT|TEXT")
+    parser.add_argument(
+        "--only", default="", metavar="TEXT", help="only ways with TEXT in their names, or with one of TEXT|TEXT"
+    )
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 120)
