@@ -66,11 +66,6 @@ def test_a_file_that_a_later_step_moves_or_retires(small):
     assert affected("1/tests/test_old.py", small) == ["Later steps", "  02_two: identical", "  03_three: retired"]
 
 
-def test_a_step_that_begins_a_new_chain_does_not_depend_on_earlier_ones(small):
-    (small / "steps" / "03_three" / "step.toml").write_text('title = "03_three"\nbegins = "another chain"\n')
-    assert affected("01/spawn.py", small) == ["Later steps", "  02_two: identical"]
-
-
 def test_a_file_that_nothing_depends_on(small):
     assert affected("03/README.md", small) == ["Nothing depends on 03_three/README.md."]
 

@@ -44,16 +44,6 @@ def test_an_edit_is_merged_into_a_file_that_later_steps_change(small, steps):
         assert "return 'A'" in (views := (step / "views.py").read_text("utf-8")) and "def download" in views
 
 
-def test_an_edit_is_not_carried_into_a_step_that_begins_a_new_chain(small, steps):
-    (steps[2] / "step.toml").write_text('title = "03_three"\nbegins = "another chain"\n')
-    edit(steps[0] / "models.py", "pass", "title = ''")
-    edit(steps[0] / "spawn.py", "return 'f'", "return 'F'")
-    assert carry("01", small).splitlines() == [
-        "changed steps/02_two/models.py", "changed steps/02_two/spawn.py", "Files carried: 2"
-    ]  # fmt: skip
-    assert "title" not in (steps[2] / "models.py").read_text("utf-8")
-
-
 def test_a_conflict_is_named_and_the_other_files_are_carried(small, steps):
     edit(steps[1] / "views.py", "return 'a'", "return 'b'")
     commit_all(small)

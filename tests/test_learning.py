@@ -22,7 +22,7 @@ from tutorial import ROOT, all_steps, find_step
 from tutorial.learn import assignments, goals, progress, report, run_tests
 from tutorial.learn.run_tests import FAILED, NOT_CHECKED, REACHED, UNKNOWN
 from tutorial.repo import step_changes
-from tutorial.repo.step_changes import added_tests, begins, neighbours, step_files
+from tutorial.repo.step_changes import added_tests, neighbours, step_files
 
 TUTORIAL = Path(sys.executable).with_name("tutorial")
 STEPS = [step.name[:2] for step in all_steps()]
@@ -75,12 +75,6 @@ def test_it_starts_with_the_end_of_the_step_before(tutorial, place, number):
 def test_the_first_step_starts_with_a_new_project(tutorial, place):
     tutorial("start", "1", place / "mine")
     assert {"manage.py", "config/settings.py", "library/models.py"} <= step_files(place / "mine").keys()
-
-
-def test_a_step_that_begins_a_new_chain_is_to_be_read(tutorial, place):
-    said = tutorial("start", "10", code=1).stdout
-    assert said == "Step 10 has no code to begin with: read steps/10_production instead.\n"
-    assert not (place / "learn").exists()
 
 
 def test_a_folder_that_has_something_in_it_stays_as_it_is(tutorial, place):
@@ -362,8 +356,7 @@ def test_each_test_of_a_step_belongs_to_one_goal(number):
     for goal in task.goals:
         in_goal = {test for name in goal.tests for test in step_changes.tests_in(files[name.partition("::")[0]])}
         assert goal.hint_for.keys() <= in_goal
-    # A step that begins a new chain has tests of earlier steps as well, and no step before to tell them by.
-    for added in added_tests(step, before) if not begins(step) else []:
+    for added in added_tests(step, before):
         for test in [added] if "::" in added else [f"{added}::{test}" for test in step_changes.tests_in(files[added])]:
             owners = [goal.says for goal in task.goals if goal.has(test)]
             assert len(owners) == (0 if "tests/faults/" in test else 1), (test, owners)

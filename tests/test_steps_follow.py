@@ -3,7 +3,7 @@
 import pytest
 
 from tutorial import all_steps
-from tutorial.repo.step_changes import about, begins, neighbours, passing_before, start_project, undeclared
+from tutorial.repo.step_changes import about, neighbours, passing_before, start_project, undeclared
 
 STEPS = [pytest.param(step, before, id=step.name) for step, before in neighbours()]
 
@@ -12,13 +12,11 @@ STEPS = [pytest.param(step, before, id=step.name) for step, before in neighbours
 def test_step_toml_says_what_the_step_changes(step, before):
     assert before is None or undeclared(step, before) == []
     needed = {"title", "goal", "minutes", "demo", "teach"}
-    assert needed <= about(step).keys() <= needed | {"runners", "begins", "changes", "removes", "retires"}
-    assert not begins(step) or about(step).keys().isdisjoint({"changes", "removes", "retires"})
+    assert needed <= about(step).keys() <= needed | {"runners", "changes", "removes", "retires"}
 
 
-# A step that begins a new chain has no step before that its tests could fail on.
 @pytest.mark.slow
-@pytest.mark.parametrize("step, before", [each for each in STEPS if not begins(each.values[0])])
+@pytest.mark.parametrize("step, before", STEPS)
 def test_the_tests_that_a_step_adds_fail_without_it(step, before, tmp_path):
     before = before or start_project(tmp_path / "startproject")
     assert passing_before(step, before, tmp_path / "copy", "-n4") == []  # most of them wait for a timeout

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tutorial import ROOT, UserError, all_steps, find_step
 from tutorial.learn import goals
-from tutorial.repo.step_changes import about, added_tests, begins, carried_tests, neighbours, start_project, step_files
+from tutorial.repo.step_changes import about, added_tests, carried_tests, neighbours, start_project, step_files
 
 EXERCISES = ROOT / "exercises"
 OURS = ("step.toml", "README.md")  # of a step, and not of who begins with its code
@@ -36,7 +36,6 @@ class Assignment:
     test_files: dict
     task: goals.Task
     carried: list = field(default_factory=list)
-    begins: str = ""  # of a step that begins a new chain, so that it has no code to begin with
 
     @property
     def heading(self):
@@ -72,8 +71,7 @@ def all_exercises():
 def of_step(step):
     before = dict(neighbours())[step]
     facts, task, files = about(step), goals.read(step), step_files(step)
-    # A step that begins a new chain has no step before. Its goals name the tests that are its own.
-    tests = [test for goal in task.goals for test in goal.tests] if begins(step) else added_tests(step, before)
+    tests = added_tests(step, before)
     carried = [test for test in carried_tests(step, before) if not needs_server(files[test.partition("::")[0]])]
     if carried:
         task = replace(task, goals=[*task.goals, earlier_steps(step, carried)])
@@ -91,7 +89,6 @@ def of_step(step):
         test_files=needed_for_tests(files),
         task=task,
         carried=carried,
-        begins=begins(step),
     )
 
 

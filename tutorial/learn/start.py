@@ -12,8 +12,6 @@ from tutorial.learn import assignments, progress
 def start(name, folder, console):
     """Put the code to begin with into `folder`."""
     task = assignments.find(name)
-    if task.begins:
-        raise UserError(f"Step {task.number} has no code to begin with: read steps/{task.name} instead.")
     folder = (folder or Path("learn") / task.name).absolute()
     keep_out_of_solutions(folder)
     make_room(folder)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tutorial import UserError, find_step
 from tutorial.repo.carry import moved_to
-from tutorial.repo.step_changes import PER_STEP, about, chain_from, step_files
+from tutorial.repo.step_changes import PER_STEP, about, step_files, steps_from
 
 FENCE = re.compile(r"^ *```(listing|stepdiff)\n *(.+)$", re.MULTILINE)
 
@@ -47,7 +47,7 @@ def find_file(name, root):
 def later_copies(step, file, root):
     """The names of the file in this and the later steps, by the step's name, and a line for each later step."""
     copies, lines, edited = {step.name: file}, [], (step / file).read_bytes()
-    for following in chain_from(step, root)[1:] if file not in PER_STEP else []:
+    for following in steps_from(step, root)[1:] if file not in PER_STEP else []:
         files = step_files(following)
         if file in files:
             as_before = f"as in {step.name}" if files[file] == (step / file).read_bytes() else "different"

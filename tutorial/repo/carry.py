@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from tutorial import UserError, find_step
-from tutorial.repo.step_changes import PER_STEP, about, chain_from, step_files
+from tutorial.repo.step_changes import PER_STEP, about, step_files, steps_from
 
 
 class NotCarried(Exception):
@@ -15,9 +15,9 @@ class NotCarried(Exception):
 
 
 def run(name, root, console, since=""):
-    """Merge into each later step of the chain what has changed in a step since the commit. Returns the exit code."""
+    """Merge into each later step what has changed in a step since the commit. Returns the exit code."""
     first = find_step(name, root)
-    steps = chain_from(first, root)
+    steps = steps_from(first, root)
     commit = git(
         root, "rev-parse", "--verify", "--quiet", f"{since or 'HEAD'}^{{commit}}", fails=f"no commit {since!r}"
     )

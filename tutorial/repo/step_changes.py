@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from itertools import chain, takewhile
+from itertools import chain
 from pathlib import Path
 
 from tutorial import ROOT, UserError, all_steps, ignore_local, is_local
@@ -134,17 +134,12 @@ def start_project(folder):
 
 
 def neighbours(root=ROOT):
-    """Return each step with the one before it, which is None for the first and for a step that begins a new chain."""
+    """Return each step with the one before it, which is None for the first."""
     steps = all_steps(root)
-    return [(step, None if begins(step) else before) for step, before in zip(steps, [None, *steps], strict=False)]
+    return list(zip(steps, [None, *steps], strict=False))
 
 
-def begins(step):
-    """Return what step.toml says in `begins`, if the step does not grow out of the step before; else an empty text."""
-    return about(step).get("begins", "")
-
-
-def chain_from(step, root=ROOT):
-    """Return the step and the later ones that grow out of it."""
-    first, *later = all_steps(root)[all_steps(root).index(step) :]
-    return [first, *takewhile(lambda each: not begins(each), later)]
+def steps_from(step, root=ROOT):
+    """Return the step and all later ones."""
+    steps = all_steps(root)
+    return steps[steps.index(step) :]
