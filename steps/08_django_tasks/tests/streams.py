@@ -1,6 +1,7 @@
 """Helpers for the tests of streams."""
 
 import time
+from contextlib import contextmanager
 
 from tests.servers import STEP, wait_for
 
@@ -19,6 +20,34 @@ def shipped_nginx_conf():
 def warm_up(site):
     """Wait until a worker has imported everything. A short timeout can end the first workers."""
     wait_for(lambda: site.get("/books/")[0] == 200, "a page")
+
+
+def unbuffered(server):
+    """Return the configuration of an nginx that reads no faster from gunicorn than the client reads from nginx."""
+    return server.replace("location / {", "location / {\n        proxy_buffering off;")
+
+
+def killed_workers(site):
+    """Return how many workers gunicorn has killed because of its timeout."""
+    return site.log.read_text().count("WORKER TIMEOUT")
+
+
+@contextmanager
+def download_until_the_timeout(site, upstream):
+    """Start the download, and read nothing until gunicorn has killed the worker, which waits for the client."""
+    before = killed_workers(upstream)
+    with site.open(DOWNLOAD) as response:
+        wait_for(lambda: killed_workers(upstream) > before, "a killed worker")
+        yield response
+
+
+def read_slowly(response, seconds):
+    """Return the whole response. Like a client with a slow network, take at least this long."""
+    body, until = b"", time.monotonic() + seconds
+    while time.monotonic() < until:
+        body += response.read(100_000)
+        time.sleep(0.05)
+    return body + response.read()
 
 
 def first_and_last_byte(site):

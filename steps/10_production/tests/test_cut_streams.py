@@ -6,7 +6,7 @@ from http.client import IncompleteRead
 import pytest
 
 from tests.servers import gunicorn, make_database, manage, nginx
-from tests.streams import DOWNLOAD, shipped_nginx_conf, warm_up
+from tests.streams import DOWNLOAD, download_until_the_timeout, shipped_nginx_conf, unbuffered, warm_up
 
 pytestmark = [
     pytest.mark.server,
@@ -20,27 +20,32 @@ SYNC_WITH_SHORT_TIMEOUT = ("--worker-class=sync", "--threads=1", "--timeout=1")
 def test_trap_gunicorn_kills_a_sync_worker_that_is_still_sending(large_database, tmp_path):
     with gunicorn(large_database, tmp_path / "gunicorn.log", *SYNC_WITH_SHORT_TIMEOUT) as site:
         warm_up(site)
-        with site.open(DOWNLOAD) as response:
+        with download_until_the_timeout(site, site) as response:
             assert response.status == 200
             with pytest.raises((IncompleteRead, ConnectionError)):
                 response.read()
-        assert "WORKER TIMEOUT" in site.log.read_text()
 
 
 def test_trap_over_http_1_0_a_truncated_file_looks_complete(large_database, last_isbn, tmp_path):
     server = shipped_nginx_conf().replace("proxy_http_version 1.1", "proxy_http_version 1.0")
     with gunicorn(large_database, tmp_path / "gunicorn.log", *SYNC_WITH_SHORT_TIMEOUT) as upstream:
         warm_up(upstream)
-        with nginx(upstream, tmp_path / "nginx", server) as site:
-            status, body = site.get(DOWNLOAD)
-    assert status == 200
+        with (
+            nginx(upstream, tmp_path / "nginx", unbuffered(server)) as site,
+            download_until_the_timeout(site, upstream) as response,
+        ):
+            assert response.status == 200
+            body = response.read()
     assert body.startswith(b"title,author") and last_isbn not in body
 
 
 def test_over_http_1_1_a_truncated_file_is_an_error(large_database, tmp_path):
     with gunicorn(large_database, tmp_path / "gunicorn.log", *SYNC_WITH_SHORT_TIMEOUT) as upstream:
         warm_up(upstream)
-        with nginx(upstream, tmp_path / "nginx", shipped_nginx_conf()) as site, site.open(DOWNLOAD) as response:
+        with (
+            nginx(upstream, tmp_path / "nginx", unbuffered(shipped_nginx_conf())) as site,
+            download_until_the_timeout(site, upstream) as response,
+        ):
             assert response.status == 200
             with pytest.raises((IncompleteRead, ConnectionError)):
                 response.read()
