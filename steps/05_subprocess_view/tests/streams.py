@@ -24,6 +24,7 @@ def warm_up(site):
 
 def unbuffered(server):
     """Return the configuration of an nginx that reads no faster from gunicorn than the client reads from nginx."""
+    assert "location / {" in server
     return server.replace("location / {", "location / {\n        proxy_buffering off;")
 
 
