@@ -151,21 +151,23 @@ def test_a_locked_row_does_not_hold_the_requests_of_others(tmp_path):
 
 
 @pytest.mark.services
-def test_requests_have_short_timeouts_exports_have_none_and_migrate_gets_its_own(tmp_path):
+def test_each_connection_has_timeouts_and_migrate_has_its_own(tmp_path):
     code = """
 from django.db import connections
 for alias in connections:
     with connections[alias].cursor() as cursor:
-        cursor.execute("SELECT current_setting('lock_timeout'), current_setting('statement_timeout')")
+        names = ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"]
+        cursor.execute(f"SELECT {', '.join(f"current_setting('{name}')" for name in names)}")
         print(alias, *cursor.fetchone())
 """
     (migrate,) = re.findall(r'PGOPTIONS=(.*)"', (DEPLOY / "library-migrate.service").read_text())
     with postgresql() as url:
         variables = {**ENVIRONMENT, "DATA_DIR": str(tmp_path), "DATABASE_URL": url}
         done = manage(url, "shell", "-v0", "-c", code, variables=variables)
-        assert done.stdout.splitlines() == ["default 3s 30s", "progress 3s 30s", "snapshot 0 0"], done.stderr
+        expected = ["default 3s 30s 1min", "progress 3s 30s 1min", "snapshot 3s 1h 1min"]
+        assert done.stdout.splitlines() == expected, done.stderr
         done = manage(url, "shell", "-v0", "-c", code, variables=variables | {"PGOPTIONS": migrate})
-        assert done.stdout.splitlines()[0] == "default 5s 0", done.stderr
+        assert done.stdout.splitlines()[0] == "default 5s 0 0", done.stderr
 
 
 def test_systemd_accepts_the_shipped_units(tmp_path):
@@ -194,6 +196,11 @@ def test_the_sandbox_of_each_unit_is_rated_as_good(tmp_path):
         command = [program("systemd-analyze"), *options, f"library-{name}.service"]
         checked = subprocess.run(command, capture_output=True, text=True)
         assert checked.returncode == 0, checked.stdout[-200:] + checked.stderr
+
+
+def test_the_exports_that_the_reaper_starts_outlive_its_unit():
+    """Otherwise systemd would kill them with the unit, if EXPORT_RUNNER is subprocess."""
+    assert "\nKillMode=process\n" in (DEPLOY / "library-reap.service").read_text()
 
 
 def test_the_timers_call_commands_of_this_step(library):

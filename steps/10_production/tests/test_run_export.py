@@ -1,6 +1,7 @@
 """The job writes the file of an export, and emails its owner the result, once."""
 
 import io
+import threading
 import zipfile
 
 import pytest
@@ -171,6 +172,16 @@ def test_a_try_that_takes_too_long_fails(export, settings):
     settings.EXPORT_TIME_LIMIT = 0
     export = run(export)
     assert (export.state, export.error) == ("failed", "The export took too long. Please choose fewer books.")
+
+
+def test_a_try_that_hangs_has_no_heartbeat_after_the_time_limit(export, settings):
+    settings.EXPORT_TIME_LIMIT, settings.EXPORT_LEASE = 0, 0.05
+    before = threading.enumerate()
+    with job.heartbeat(export, export.claim()):
+        threads = [thread for thread in threading.enumerate() if thread not in before]
+        for thread in threads:
+            thread.join(timeout=30)
+        assert [thread for thread in threads if thread.is_alive()] == []
 
 
 def test_filters_that_are_no_longer_valid_fail(export):

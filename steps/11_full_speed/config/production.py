@@ -20,8 +20,10 @@ SECRET_KEY = required("SECRET_KEY")
 DEBUG = False
 ALLOWED_HOSTS = [*required("ALLOWED_HOSTS").replace(" ", "").split(","), "127.0.0.1"]  # the monitor asks for /health/
 DEFAULT_FROM_EMAIL = required("EMAIL_FROM")
-for name in ("DATABASE_URL", "EMAIL_URL", "DATA_DIR", *(["CELERY_BROKER_URL"] if EXPORT_RUNNER == "celery" else [])):
+for name in ("DATABASE_URL", "EMAIL_URL", "DATA_DIR"):
     required(name)  # config/settings.py has a default for learners
+if EXPORT_RUNNER == "celery":
+    required("CELERY_BROKER_URL")
 SITE_URL = required("SITE_URL").rstrip("/")
 if not SITE_URL.startswith("https://"):
     raise ImproperlyConfigured("SITE_URL must begin with https://.")
@@ -41,16 +43,19 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
 ]
 
-# A locked row must not hold all requests. Commands that need more time, such as migrate, get other values in PGOPTIONS.
-TIMEOUTS = "-c lock_timeout=3s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
+# A locked row must not hold all requests, and a client that reads nothing must not hold a transaction.
+# Commands that need more time, such as migrate, get other values in PGOPTIONS.
 for alias, database in DATABASES.items():
     database["CONN_MAX_AGE"] = 60  # seconds
     database["CONN_HEALTH_CHECKS"] = True
-    if database["ENGINE"] == "django.db.backends.postgresql" and alias != "snapshot":  # an export can read for longer
-        database["DISABLE_SERVER_SIDE_CURSORS"] = True  # PgBouncer can run the next query on another connection
-        database["OPTIONS"] = {**database.get("OPTIONS", {}), "options": os.environ.get("PGOPTIONS") or TIMEOUTS}
+    if database["ENGINE"] == "django.db.backends.postgresql":
+        # PgBouncer can run the next query on another connection. An export reads in a transaction, and for longer.
+        database["DISABLE_SERVER_SIDE_CURSORS"] = alias != "snapshot"
+        limit = EXPORT_TIME_LIMIT if alias == "snapshot" else 30  # seconds
+        timeouts = f"-c lock_timeout=3s -c statement_timeout={limit}s -c idle_in_transaction_session_timeout=60s"
+        database["OPTIONS"] = {**database.get("OPTIONS", {}), "options": os.environ.get("PGOPTIONS") or timeouts}
 
-# Each line of the log is a JSON object. "export" is the id of the export that the line is about.
+# Django and the exports log JSON objects, one in each line. "export" is the id of the export that the line is about.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 LOGGING["filters"] = {"export": {"()": "exports.logs.ExportFilter"}}
 LOGGING["formatters"] = {

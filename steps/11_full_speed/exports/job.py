@@ -73,9 +73,11 @@ def make(export, token):
 def heartbeat(export, token):
     """Extend the lease regularly, also while the database or the storage doesn't answer."""
     is_over = threading.Event()
+    time_limit = time.monotonic() + settings.EXPORT_TIME_LIMIT
 
     def beat():
-        while not is_over.wait(settings.EXPORT_LEASE / 5):
+        # A try that hangs loses its lease after the time limit.
+        while not is_over.wait(settings.EXPORT_LEASE / 5) and time.monotonic() < time_limit:
             try:
                 export.report(token)
             except LeaseLost:
@@ -97,7 +99,7 @@ def heartbeat(export, token):
 
 def write_file(export, token):
     """Write the books that match the filters to a file, and save it in the storage."""
-    books = filtered_books(export.filters).using("snapshot")
+    books = filtered_books(export.filters)
     began = time.monotonic()
 
     def progress(rows):
@@ -110,7 +112,7 @@ def write_file(export, token):
     with TemporaryDirectory(prefix="export-", dir=settings.EXPORT_TMP_DIR) as folder:
         path = Path(folder) / export.name
         with path.open("wb") as file, transaction.atomic(using="snapshot"):  # the books that are counted are written
-            export.report(token, rows_total=books.count())
+            export.report(token, rows_total=books.using("snapshot").count())
             rows = write_csv(books, file, progress=progress)
         with path.open("rb") as file:
             export.finish(token, File(file), rows)

@@ -164,6 +164,8 @@ class Export(models.Model):
         name = self.file.name
         if is_expired := self.change(Q(state=State.DONE), state=State.EXPIRED, file=""):
             default_storage.delete(name)
+            unsent = Delivery.objects.filter(UNSETTLED, export=self, claimed_at=None)
+            unsent.update(error="The file expired before the email could be sent.")
         return is_expired
 
     def end(self, condition, **values):

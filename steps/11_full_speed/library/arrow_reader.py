@@ -11,10 +11,11 @@ HEAD = struct.Struct("<QQ")
 
 
 def read_messages(stream):
-    """Yield the bytes and the number of rows of each message."""
-    while head := stream.read(HEAD.size):
+    """Yield the bytes and the number of rows of each complete message."""
+    while len(head := stream.read(HEAD.size)) == HEAD.size:
         rows, size = HEAD.unpack(head)
-        yield stream.read(size), rows
+        if len(content := stream.read(size)) == size:
+            yield content, rows
 
 
 def write_messages(request, output):
@@ -60,4 +61,4 @@ if __name__ == "__main__":
     except BrokenPipeError:
         sys.exit(1)
     except Exception as error:
-        sys.exit(str(error))
+        sys.exit(str(error).splitlines()[0])

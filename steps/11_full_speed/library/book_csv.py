@@ -27,14 +27,21 @@ def csv_chunks(queryset, raw=False, bom=False):
         yield chunk
 
 
-def write_csv(queryset, file, raw=False, bom=False, progress=None, read=None):
+def read_lines(lines):
+    """Yield the lines of the queryset in chunks of bytes, each with its number of lines."""
+    with closing(lines.iterator()) as rows:  # ends the query when the client disconnects
+        while batch := list(islice(rows, BATCH)):
+            yield "".join(batch).encode(), len(batch)
+
+
+def write_csv(queryset, file, raw=False, bom=False, progress=None, read=read_lines):
     """Write the same bytes to `file`. Return the number of books.
 
-    After each chunk, call `progress` with the number of books written so far. `read(lines)` can
-    read the lines in another way. It yields chunks of bytes, each with its number of books.
+    After each chunk, call `progress` with the number of books written so far. `read(lines)` yields
+    chunks of bytes, each with its number of books.
     """
     written = 0
-    with closing(counted_chunks(queryset, raw, bom, read or read_lines)) as chunks:
+    with closing(counted_chunks(queryset, raw, bom, read)) as chunks:
         for chunk, number in chunks:
             file.write(chunk)
             written += number
@@ -43,21 +50,14 @@ def write_csv(queryset, file, raw=False, bom=False, progress=None, read=None):
     return written
 
 
-def counted_chunks(queryset, raw, bom, read=None):
+def counted_chunks(queryset, raw, bom, read=read_lines):
     """Yield each chunk with its number of books."""
     header = f"{BOM if bom else ''}{HEADER}\r\n".encode()
     # In a transaction, PgBouncer keeps the connection, and the cursor of PostgreSQL returns its first row immediately.
     with transaction.atomic(using="snapshot"):
-        with closing((read or read_lines)(book_lines(queryset.using("snapshot"), raw))) as chunks:
+        with closing(read(book_lines(queryset.using("snapshot"), raw))) as chunks:
             for chunk, number in chunks:
-                yield header + chunk if header else chunk, number
+                yield header + chunk, number
                 header = b""
     if header:
         yield header, 0
-
-
-def read_lines(lines):
-    """Yield the lines of the queryset in chunks of bytes, each with its number of lines."""
-    with closing(lines.iterator()) as rows:  # ends the query when the client disconnects
-        while batch := list(islice(rows, BATCH)):
-            yield "".join(batch).encode(), len(batch)

@@ -3,14 +3,12 @@
 import json
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 
-from django.core.exceptions import EmptyResultSet
 from django.db import DatabaseError, connections
-from django.db.backends.sqlite3.base import SQLiteCursorWrapper
 
 from library import arrow_reader
 from library.book_csv import BATCH
@@ -18,17 +16,21 @@ from library.book_csv import BATCH
 PACKAGES = ["adbc-driver-sqlite", "nanoarrow"]  # for SQLite
 
 
+class NotAvailable(Exception):
+    """The native engine can't be used. The text says why."""
+
+
 def native_reader(queryset):
-    """Return a function for `write_csv(read=...)`, or a string that says why there is none."""
+    """Return a function for `write_csv(read=...)`. Raise NotAvailable."""
     connection = connections[queryset.db]
     if connection.vendor == "postgresql":
         return read_stream
     if connection.vendor != "sqlite":
-        return f"there is none for {connection.display_name}"
+        raise NotAvailable(f"there is none for {connection.display_name}")
     if not Path(connection.settings_dict["NAME"]).is_file():
-        return "it needs a SQLite file"
+        raise NotAvailable("it needs a SQLite file")
     if not all(find_spec(name.replace("-", "_")) for name in PACKAGES):
-        return f"run `pip install {' '.join(PACKAGES)}` first"
+        raise NotAvailable(f"run `pip install {' '.join(PACKAGES)}` first")
     return read_arrow
 
 
@@ -52,24 +54,23 @@ def read_arrow(lines):
     the other closes the file, and the database can be damaged (https://sqlite.org/howtocorrupt.html, 2.2.1).
     """
     connection = connections[lines.db]
-    try:
-        sql, params = lines.query.get_compiler(connection=connection).as_sql()
-    except EmptyResultSet:  # the filters can't match anything
-        return
+    sql, params = lines.query.get_compiler(connection=connection).as_sql()
     request = {
         "uri": Path(connection.settings_dict["NAME"]).absolute().as_uri() + "?mode=ro",
         "timeout": connection.settings_dict["OPTIONS"].get("timeout", 5),  # seconds
-        "sql": SQLiteCursorWrapper.convert_query(None, sql),  # ? instead of %s
+        "sql": sql % (("?",) * len(params)),  # ? instead of %s
         "params": params,
         "batch": BATCH,
     }
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, arrow_reader.__file__], **pipes) as child:
+    # With -P, Python finds no modules in the folder of arrow_reader.py. compression.py would hide one of Python's own.
+    with subprocess.Popen([sys.executable, "-P", arrow_reader.__file__], **pipes) as child:
         try:
-            child.stdin.write(json.dumps(request).encode())
-            child.stdin.close()
+            with suppress(BrokenPipeError), child.stdin:
+                child.stdin.write(json.dumps(request).encode())
             yield from arrow_reader.read_messages(child.stdout)
-            if error := child.stderr.read().decode().strip():
-                raise DatabaseError(error.splitlines()[0])
+            message = child.stderr.read().decode().strip()
+            if child.wait() != 0:
+                raise DatabaseError(message.splitlines()[-1] if message else "the process that reads it was killed")
         finally:
             child.kill()

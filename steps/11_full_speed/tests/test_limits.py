@@ -60,7 +60,7 @@ def test_a_user_who_has_enough_can_delete_one(reader, settings):
         reader.post(f"{NEW}?genre={genre}")
     answer = reader.post(f"{NEW}?genre=poetry")
     assert (answer.status_code, answer["Retry-After"]) == (429, "3600")
-    assert "You have 2 exports. Delete one of them, and try again." in answer.content.decode()
+    assert "You have 2 exports. Delete or cancel one of them, and try again." in answer.content.decode()
     export = Export.objects.first()
     finish(export)
     assert reader.post(f"{export.get_absolute_url()}delete/")["Location"] == "/exports/"

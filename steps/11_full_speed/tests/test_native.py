@@ -86,6 +86,27 @@ def test_a_database_error_is_one_line(tmp_path):
 
 
 @pytest.mark.server
+def test_a_killed_child_process_is_an_error_and_no_truncated_file(large_database):
+    command = [sys.executable, STEP / "manage.py", "export_books", "--engine=native", "-o", "-"]
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment(large_database)}
+    with subprocess.Popen(command, **options) as process:
+        assert process.stdout.readline().startswith(b"title,")
+        (child,) = psutil.Process(process.pid).children()
+        child.kill()  # while both processes wait for us to read more
+        _, errors = process.communicate()
+    assert process.returncode == 1
+    assert errors.decode() == (
+        "CommandError: standard output was not written. The database says: the process that reads it was killed.\n"
+    )
+
+
+@pytest.mark.server
+def test_a_warning_of_the_child_process_is_not_an_error(database):
+    done = manage(database, "export_books", "--engine=native", "-o", "-", variables={"PYTHONVERBOSE": "1"}, text=False)
+    assert done.returncode == 0 and done.stdout.count(b",979") == 20_000
+
+
+@pytest.mark.server
 @pytest.mark.parametrize("engine", ["native", "orm"])
 def test_when_the_reader_of_a_pipe_goes_away_no_process_is_left(large_database, engine):
     command = [sys.executable, STEP / "manage.py", "export_books", f"--engine={engine}", "-o", "-"]

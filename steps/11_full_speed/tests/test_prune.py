@@ -10,6 +10,7 @@ from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.utils import timezone
 
+from exports import job
 from exports.models import Export
 from tests.exporting import ADDRESS
 
@@ -65,6 +66,22 @@ def test_the_row_of_an_export_is_kept_for_a_year(export, capsys):
     Export.objects.update(finished_at=timezone.now() - timedelta(days=366))
     prune(capsys)
     assert not Export.objects.exists()
+
+
+def test_a_row_is_kept_as_long_as_its_file(export, capsys, tmp_path):
+    a_year_ago = timezone.now() - timedelta(days=366)
+    Export.objects.update(finished_at=a_year_ago, expires_at=timezone.now() + timedelta(days=1))
+    prune(capsys)
+    assert Export.objects.exists() and (tmp_path / export.file.name).exists()
+
+
+def test_an_expired_file_is_not_emailed(export, capsys, mailoutbox):
+    Export.objects.update(expires_at=timezone.now())
+    prune(capsys)
+    job.run(str(export.pk))
+    assert mailoutbox == []
+    export.delivery.refresh_from_db()
+    assert export.delivery.error == "The file expired before the email could be sent."
 
 
 def test_without_a_folder_there_is_nothing_to_do(settings, tmp_path, capsys):

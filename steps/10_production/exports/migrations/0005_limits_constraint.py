@@ -1,4 +1,7 @@
-"""A separate migration, because PostgreSQL can refuse an index in a transaction that has added or deleted rows."""
+"""A separate migration, because PostgreSQL can refuse an index in a transaction that has changed rows.
+
+If a request adds a duplicate after 0004, this migration fails. Then run `migrate exports 0003`, and `migrate` again.
+"""
 
 from django.db import migrations, models
 

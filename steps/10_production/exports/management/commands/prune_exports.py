@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseError
+from django.db.models import Q
 from django.utils import timezone
 
 from exports.models import ACTIVE, Export, State
@@ -27,7 +28,8 @@ class Command(BaseCommand):
             outdated = Export.objects.filter(state=State.DONE, expires_at__lt=timezone.now())
             expired = [export for export in outdated if export.expire()]
             leftover = [*self.unknown_files(), *self.old_folders()]
-            rows, _ = Export.objects.exclude(ACTIVE).filter(finished_at__lt=timezone.now() - KEEP_ROWS).delete()
+            old = Export.objects.filter(finished_at__lt=timezone.now() - KEEP_ROWS)
+            old.exclude(ACTIVE | Q(state=State.DONE)).delete()
         except DatabaseError as error:
             raise CommandError(database_message(error)) from error
         except OSError as error:

@@ -12,12 +12,12 @@ from django.db import Error as DatabaseError
 from tqdm import tqdm
 
 from library.atomic_file import atomic_file
-from library.book_csv import csv_name, write_csv
+from library.book_csv import csv_name, read_lines, write_csv
 from library.compression import SUFFIXES, compressed
 from library.errors import database_message
 from library.filter_options import add_filter_options, filters_from, invalid_filters
 from library.filters import filtered_books
-from library.native import native_reader
+from library.native import NotAvailable, native_reader
 from library.output import binary_output, say
 from library.signals import sigterm_as_ctrl_c
 
@@ -66,8 +66,7 @@ class Command(BaseCommand):
         target = binary_output(self.stdout) if name == "-" else atomic_file(name, force)
         with clear_errors(name), sigterm_as_ctrl_c(), target as file, progress_bar(books, verbosity) as bar:
             with compressed(file, compress, csv_name()) as csv_file:
-                progress = lambda number: bar.update(number - bar.n)  # noqa: E731
-                written = write_csv(books, csv_file, raw, bom, progress, read)
+                written = write_csv(books, csv_file, raw, bom, lambda number: bar.update(number - bar.n), read)
         if verbosity > 0:
             stream = self.stderr if name == "-" else self.stdout
             say(stream, f"Wrote {written:,} books to {name} in {time.monotonic() - started:.1f} s.")
@@ -76,13 +75,15 @@ class Command(BaseCommand):
 
 
 def reader(books, engine):
-    """Return the `read` argument of write_csv. None means the ORM."""
-    native = native_reader(books)
-    if engine == "orm" or (engine == "auto" and isinstance(native, str)):
-        return None
-    if isinstance(native, str):
-        raise CommandError(f"--engine native can't be used here: {native}.")
-    return native
+    """Return the `read` argument of write_csv."""
+    if engine == "orm":
+        return read_lines
+    try:
+        return native_reader(books)
+    except NotAvailable as reason:
+        if engine == "native":
+            raise CommandError(f"--engine native can't be used here: {reason}.") from None
+        return read_lines
 
 
 def progress_bar(books, verbosity):
