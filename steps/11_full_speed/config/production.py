@@ -23,8 +23,8 @@ DEFAULT_FROM_EMAIL = required("EMAIL_FROM")
 for name in ("DATABASE_URL", "EMAIL_URL", "DATA_DIR", *(["CELERY_BROKER_URL"] if EXPORT_RUNNER == "celery" else [])):
     required(name)  # config/settings.py has a default for learners
 SITE_URL = required("SITE_URL").rstrip("/")
-if not SITE_URL.startswith("https://"):
-    raise ImproperlyConfigured("SITE_URL must begin with https://.")
+if not (SITE_URL.startswith("https://") and SITE_URL.isascii()):
+    raise ImproperlyConfigured("SITE_URL must begin with https:// and have ASCII characters only.")
 
 # nginx ends the encryption, and says so in this header (deploy/nginx.conf).
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
