@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 def deliver(export):
     """Email the owner how the export ended. Only the first call for an export sends an email."""
-    if not export.owner.email:
+    if not (export.owner.email and export.owner.is_active):
         return
     delivery, is_first = Delivery.objects.get_or_create(export=export)
     if not is_first:

@@ -108,6 +108,9 @@ def test_the_owner_downloads_the_file(reader, done):
     answer = reader.get(f"/exports/{done.pk}/download/")
     assert answer.getvalue() == b"abc"
     assert answer["Content-Disposition"] == f'attachment; filename="{done.name}"'
+    head = reader.head(f"/exports/{done.pk}/download/")
+    head.close()
+    assert head["Content-Length"] == "3"
 
 
 def test_an_export_that_is_not_done_has_no_file(reader, export):

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from datetime import UTC, datetime
 
 import pytest
 from django.contrib.auth.models import User
@@ -77,6 +78,13 @@ def test_only_one_of_two_processes_can_claim_an_export(export):
     other = Export.objects.get(pk=export.pk)
     assert (export.claim(), other.claim()) == (1, None)
     assert (export.state, other.state) == ("running", "waiting")  # the loser doesn't know why, and doesn't need to
+
+
+def test_the_file_is_named_after_the_day_in_the_time_zone_of_the_library(export, settings):
+    export.created_at = datetime(2026, 11, 26, 21, 12, tzinfo=UTC)
+    assert export.name == "books-2026-11-26.csv"
+    settings.TIME_ZONE = "Asia/Tokyo"
+    assert export.name == "books-2026-11-27.csv"
 
 
 @pytest.mark.parametrize("state", ["running", "done", "failed"])
@@ -244,3 +252,17 @@ def test_an_owner_without_an_address_gets_no_email(export):
     User.objects.update(email="")
     export = run(export)
     assert export.state == "done" and export.is_settled and mail.outbox == []
+
+
+@pytest.mark.parametrize("limit", [10_000_000, 4_100])
+def test_the_email_has_ascii_characters_only(export, settings, limit):
+    """So every mail server can deliver it, also one that doesn't support 8BITMIME."""
+    settings.EXPORT_MAIL_LIMIT = limit
+    run(export)
+    assert mail.outbox[0].message().as_bytes().isascii()
+
+
+def test_a_deactivated_owner_gets_no_email(export):
+    User.objects.update(is_active=False)
+    assert run(export).state == "done"
+    assert mail.outbox == []

@@ -25,8 +25,8 @@ for name in ("DATABASE_URL", "EMAIL_URL", "DATA_DIR"):
 if EXPORT_RUNNER == "celery":
     required("CELERY_BROKER_URL")
 SITE_URL = required("SITE_URL").rstrip("/")
-if not SITE_URL.startswith("https://"):
-    raise ImproperlyConfigured("SITE_URL must begin with https://.")
+if not (SITE_URL.startswith("https://") and SITE_URL.isascii()):
+    raise ImproperlyConfigured("SITE_URL must begin with https:// and have ASCII characters only.")
 
 # nginx ends the encryption, and says so in this header (deploy/nginx.conf).
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

@@ -3,12 +3,28 @@
 import json
 import re
 import shutil
+import socket
 import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 
 import httpx
 import pytest
 
-from tests.servers import STEP, free_port, manage, nginx, postgresql, program, smtp
+from tests.servers import (
+    STEP,
+    environment,
+    free_port,
+    gunicorn,
+    manage,
+    nginx,
+    postgresql,
+    process,
+    program,
+    smtp,
+    wait_for,
+)
 
 pytestmark = [pytest.mark.server, pytest.mark.covers("config", "deploy", "exports/checks.py", "exports/logs.py")]
 DEPLOY = STEP / "deploy"
@@ -61,7 +77,8 @@ def test_what_is_for_learning_only_is_refused(library, variables, error):
         ("EMAIL_URL", "", "EMAIL_URL is missing."),
         ("DATA_DIR", "", "DATA_DIR is missing."),
         ("EXPORT_RUNNER", "celery", "CELERY_BROKER_URL is missing."),
-        ("SITE_URL", "http://books.example.com", "SITE_URL must begin with https://."),
+        ("SITE_URL", "http://books.example.com", "SITE_URL must begin with https:// and have ASCII characters only."),
+        ("SITE_URL", "https://bücher.example.com", "SITE_URL must begin with https:// and have ASCII characters only."),
         ("EXPORT_QUOTA", "none", "EXPORT_QUOTA must be a whole number from 1 to 1,000,000,000,000, not 'none'."),
         ("EXPORT_RETENTION_DAYS", "9999999", "EXPORT_RETENTION_DAYS must be a whole number from 1 to 36,500"),
         ("EXPORT_TIME_LIMIT", "0", "EXPORT_TIME_LIMIT must be a whole number from 1"),
@@ -151,6 +168,30 @@ def test_a_locked_row_does_not_hold_the_requests_of_others(tmp_path):
 
 
 @pytest.mark.services
+def test_connections_are_reused_and_replaced_when_the_database_has_closed_them(tmp_path):
+    import psycopg
+
+    with postgresql() as url, psycopg.connect(url, autocommit=True) as connection:
+        assert manage(url, "migrate", "-v0").returncode == 0
+        others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        variables = {**ENVIRONMENT, "DATA_DIR": str(tmp_path)}
+        del variables["DJANGO_SETTINGS_MODULE"]
+        options = {"settings": "config.production", "variables": variables}
+        with gunicorn(url, tmp_path / "gunicorn.log", "--threads=1", "--worker-class=sync", **options) as site:
+
+            def used():
+                """Return the processes of PostgreSQL that serve the site's connections after a request."""
+                assert site.get("/health/")[0] == 200
+                return connection.execute(f"SELECT pid {others}").fetchall()
+
+            first = used()
+            assert len(first) == 1 and used() == first
+            connection.execute(f"SELECT pg_terminate_backend(pid) {others}")  # as a restart of PostgreSQL does
+            wait_for(lambda: not connection.execute(f"SELECT 1 {others}").fetchall(), "the connection to end")
+            assert used() != first
+
+
+@pytest.mark.services
 def test_each_connection_has_timeouts_and_migrate_has_its_own(tmp_path):
     code = """
 from django.db import connections
@@ -186,6 +227,56 @@ def test_systemd_accepts_the_shipped_units(tmp_path):
     broken.write_text((tmp_path / "library-web.service").read_text().replace("Restart=always", "Restart=sometimes"))
     checked = subprocess.run([program("systemd-analyze"), "verify", "--man=no", broken], capture_output=True, text=True)
     assert "sometimes" in checked.stderr
+
+
+def test_a_unit_that_ends_has_a_time_limit_and_only_one_unit_migrates():
+    """Without a limit, a command that hangs is never started again: systemd has none for Type=oneshot."""
+    units = {unit.stem: unit.read_text() for unit in DEPLOY.glob("library-*.service")}
+    once = {name for name, text in units.items() if "\nType=oneshot\n" in text}
+    assert once == {"library-migrate", "library-prune", "library-reap"}
+    assert [name for name in once if "\nTimeoutStartSec=" not in units[name]] == []
+    assert [name for name, text in units.items() if " migrate" in text] == ["library-migrate"]
+
+
+AS_SYSTEMD = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)  # the first descriptor after standard error
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+"""
+
+
+def test_a_restart_refuses_no_connection(library, tmp_path):
+    """systemd has the socket. gunicorn takes it, and tells systemd when it is ready."""
+    assert "ListenStream=" in (DEPLOY / "library-web.socket").read_text()
+    web = (DEPLOY / "library-web.service").read_text()
+    assert "Requires=library-web.socket" in web and "Type=notify" in web and "-m gunicorn\n" in web
+    library.variables |= ENVIRONMENT
+    with (
+        socket.create_server(("127.0.0.1", 0)) as shared,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd,
+    ):
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(60)
+        variables = {**environment(library.database), **library.variables, "NOTIFY_SOCKET": str(tmp_path / "notify")}
+        command = [sys.executable, "-c", AS_SYSTEMD, str(shared.fileno()), "-m", "gunicorn"]
+        options = {"pass_fds": [shared.fileno()], "env": variables, "stderr": subprocess.DEVNULL}
+
+        @contextmanager
+        def ready():
+            with process(command, **options) as server:
+                while b"READY=1" not in systemd.recv(1000):
+                    pass
+                yield server
+
+        url = f"http://127.0.0.1:{shared.getsockname()[1]}/health/"
+        with ready():
+            assert httpx.get(url).status_code == 200
+        with ThreadPoolExecutor() as threads:
+            answer = threads.submit(httpx.get, url, timeout=60)
+            assert wait({answer}, timeout=1).not_done  # nothing runs, so it waits
+            with ready():
+                assert answer.result().status_code == 200
 
 
 def test_the_sandbox_of_each_unit_is_rated_as_good(tmp_path):

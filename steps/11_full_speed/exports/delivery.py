@@ -92,8 +92,8 @@ def new_connection():
 
 def email_about(export):
     """Return the email: a file that is too large is zipped, and a zip that is too large becomes a link."""
-    if not export.owner.email:
-        raise ValueError("The owner has removed the address.")
+    if not (export.owner.email and export.owner.is_active):
+        raise ValueError("The owner has removed the address, or is deactivated.")
     attachment = attachment_of(export) if export.state == State.DONE else None
     is_done = export.state == State.DONE
     context = {"export": export, "attachment": attachment, "url": settings.SITE_URL + export.get_absolute_url()}

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 SUFFIXES = {"zip": ".zip", "gzip": ".gz", "zstd": ".zst"}
+FIRST_TIME, LAST_TIME = (1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58)  # that a zip can have
 
 
 @contextmanager
@@ -18,7 +19,7 @@ def compressed(file, method, name):
         with gzip.GzipFile(name, "wb", compresslevel=6, fileobj=file) as target, InThread(target) as thread:
             yield thread
     elif method == "zip":
-        member = ZipInfo(name, max(time.localtime()[:6], (1980, 1, 1, 0, 0, 0)))  # a zip has no earlier dates
+        member = ZipInfo(name, min(max(FIRST_TIME, time.localtime()[:6]), LAST_TIME))
         member.compress_type = ZIP_DEFLATED
         with ZipFile(file, "w") as archive, archive.open(member, "w", force_zip64=True) as target:
             with InThread(target) as thread:

@@ -10,6 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
+from library.compression import compressed
 from library.factories import BookFactory
 from tests.servers import STEP, environment, manage, program
 
@@ -35,6 +36,16 @@ def test_it_unpacks_to_the_same_bytes(tmp_path, method):
     for path, options in ((tmp_path / "plain", {}), (tmp_path / "packed", {"compress": method})):
         call_command("export_books", output=path, verbosity=0, **options)
     assert unpacked(tmp_path / "packed", method) == (tmp_path / "plain").read_bytes()
+
+
+@pytest.mark.parametrize("year", [1975, 2110])
+def test_a_wrong_clock_is_not_an_error(monkeypatch, year):
+    monkeypatch.setattr("library.compression.time.localtime", lambda: (year, 6, 1, 12, 0, 0, 0, 0, 0))
+    file = io.BytesIO()
+    with compressed(file, "zip", "books.csv") as target:
+        target.write(b"abc")
+    with zipfile.ZipFile(file) as archive:
+        assert archive.read("books.csv") == b"abc"
 
 
 @pytest.mark.server

@@ -106,6 +106,11 @@ def test_the_page_asks_less_and_less_often(reader, export):
         assert f'hx-trigger="every {seconds}s"' in page_of(reader, export)
 
 
+def test_a_request_for_the_progress_costs_three_queries(reader, done, django_assert_num_queries):
+    with django_assert_num_queries(3):  # the session, the user, and the export with its owner and its email
+        assert ADDRESS in progress_of(reader, done, "done").content.decode()
+
+
 def test_the_page_is_reloaded_when_the_state_has_changed(reader, export):
     assert "HX-Refresh" not in progress_of(reader, export, "waiting")
     export.claim()
@@ -133,6 +138,9 @@ def test_the_owner_downloads_the_file(reader, done):
     answer = reader.get(f"/exports/{done.pk}/download/")
     assert answer.getvalue() == b"abc"
     assert answer["Content-Disposition"] == f'attachment; filename="{done.name}"'
+    head = reader.head(f"/exports/{done.pk}/download/")
+    head.close()
+    assert head["Content-Length"] == "3"
 
 
 def test_an_export_that_is_not_done_has_no_file(reader, export):

@@ -84,6 +84,12 @@ def test_a_process_that_is_killed_before_its_claim_is_started_again(library):
         library.wait_for_state(export_id, "done")
 
 
+def test_a_row_that_another_program_has_added_without_a_lease_is_started(library):
+    export_id = library.add_export(genre="novel")
+    wait_for(lambda: reap(library) == "Overdue: 1 exports, 0 emails.\n", "the reaper")
+    library.wait_for_state(export_id, "done")
+
+
 def test_a_process_that_is_killed_at_its_email_is_not_known_to_have_sent_it(library):
     with silent_smtp() as (url, connections):
         library.variables["EMAIL_URL"] = url
