@@ -32,7 +32,7 @@ docs: $(VENV)/with-docs
 bench: $(VENV)/with-test
 	$(BIN)/python benchmarks/ways.py
 	$(BIN)/tutorial bench
-	$(BIN)/python steps/10_production/manage.py compare_runners -o benchmarks/results/compare_runners.json
+	$(BIN)/python steps/06_celery_compare/manage.py compare_runners -o benchmarks/results/compare_subprocess_celery.json
 
 faults: $(VENV)/with-test
 	$(BIN)/python benchmarks/faults.py faults
