@@ -220,24 +220,6 @@ def test_the_command_of_the_chapter_leaves_an_export_running(tmp_path, monkeypat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step, says", [("10", "The worker has stopped")])
-def test_the_line_of_the_chapter_that_lies_in_wait_ends_an_export(tmp_path, step, says):
-    line = beside(step).replace('-f "demo', f'-f "{tmp_path}/.demo')  # no other demo on this machine
-    assert str(tmp_path) in line
-    port, folder = free_port(), tmp_path / ".demo"
-    with demo(step, "--books=600000", f"--port={port}", f"--folder={folder}", says=says) as printed:
-        old = Path(re.search(r"find the mail in (.*)/mail", printed).group(1)) / "unfinished" / "old.part"
-        old.parent.mkdir(exist_ok=True)
-        old.touch()  # left behind by the reader's last try
-        with logged_in(port) as site, running(line, tmp_path) as waiting:
-            while old.exists():
-                assert waiting.poll() is None
-            address = export(site)
-            assert waiting.wait(60) == 0  # it found a process, and ended it
-            assert ">Running<" in re.sub(r"\s+", "", site.get(address).text)
-
-
-@pytest.mark.slow
 def test_the_download_of_the_chapter_that_is_cut_off_is_an_error(tmp_path):
     port, cut = free_port(), tmp_path / ".demo" / "cut.csv"
     with ExitStack() as after:

@@ -189,6 +189,28 @@ def test_during_a_deploy_the_step_before_works_with_the_new_tables(step, before,
     assert new.keys() == rows(step, database, MIGRATE, tmp_path).keys()
 
 
+DUPLICATE = """
+from django.contrib.auth.models import User
+from exports.models import Export
+
+reader = User.objects.create_user("reader")
+for _ in range(2):
+    Export.objects.create(owner=reader, filters={"genre": "novel"})
+"""
+
+
+def test_a_duplicate_that_is_added_during_the_migration_does_not_block_it_forever(database, tmp_path):
+    """As 0005 tells you: run `migrate exports 0003`, and `migrate` again."""
+    step, quiet = find_step("10"), "--verbosity=0"
+    manage(step, database, "migrate", quiet, folder=tmp_path)
+    manage(step, database, "migrate", "exports", "0004", quiet, folder=tmp_path)
+    manage(step, database, "shell", quiet, "--command", DUPLICATE, folder=tmp_path)
+    with pytest.raises(AssertionError, match="(?i)unique"):
+        manage(step, database, "migrate", quiet, folder=tmp_path)
+    manage(step, database, "migrate", "exports", "0003", quiet, folder=tmp_path)
+    manage(step, database, "migrate", quiet, folder=tmp_path)
+
+
 DATA = {"RunPython", "RunSQL"}
 
 

@@ -243,7 +243,7 @@ def peers(runs):
         found = [runs.get(f"{key}, {database}") for database in DATABASES]
         run = found[0] or found[1]
         rows.append([name, *map(rate, found), f"{run['cpu_seconds']:.1f} s", megabytes(run["peak_bytes"])])
-    return table(["way", "SQLite", "PostgreSQL", "CPU", "peak memory"], rows, "<>")
+    return table(["approach", "SQLite", "PostgreSQL", "CPU", "peak memory"], rows, "<>")
 
 
 def sizes(measured):
