@@ -205,9 +205,17 @@ def test_a_name_that_the_terminal_cannot_show_is_not_an_error(database, tmp_path
 
 def test_in_another_folder_it_uses_the_same_database(tmp_path):
     """A relative path in DATABASE_URL starts at the project's folder, so cron doesn't create an empty database."""
-    done = manage("sqlite:///no-such-folder/site.sqlite3", "export_books", cwd=tmp_path)
+    (tmp_path / "here-only").mkdir()
+    done = manage("sqlite:///here-only/site.sqlite3", "export_books", cwd=tmp_path)
     assert done.returncode == 1 and "unable to open database file" in done.stderr
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.rglob("*.sqlite3")) == []
+
+
+def test_the_time_zone_of_the_library_is_a_variable(database, tmp_path):
+    for zone in ("Etc/GMT+12", "Etc/GMT-14"):  # 26 hours apart, so it's never the same day
+        done = manage(database, "export_books", cwd=tmp_path, variables={"TIME_ZONE": zone})
+        assert done.returncode == 0, done.stderr
+    assert len(list(tmp_path.glob("books-*.csv"))) == 2
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo terminal")

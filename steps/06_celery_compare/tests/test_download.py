@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -50,6 +50,14 @@ def test_the_file_to_the_byte(client):
 def test_the_order_is_the_order_of_the_table(client):
     books = BookFactory.create_batch(30)
     assert [row[2] for row in download(client)] == ["isbn"] + [book.isbn for book in books]
+
+
+def test_the_file_is_named_after_the_day_in_the_time_zone_of_the_library(client, settings, monkeypatch):
+    monkeypatch.setattr(timezone, "now", lambda: datetime(2026, 11, 26, 21, 12, tzinfo=UTC))
+    for zone, day in [("UTC", "2026-11-26"), ("Asia/Tokyo", "2026-11-27")]:
+        settings.TIME_ZONE = zone
+        name = client.head("/books/download/")["Content-Disposition"]
+        assert name == f'attachment; filename="books-{day}.csv"'
 
 
 @pytest.mark.parametrize("price", ["0.00", "0.05", "9.50", "12.00", "999999.99"])

@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import re
+import stat
 from datetime import date
 
 import pytest
@@ -152,6 +153,14 @@ def test_a_file_system_that_denies_it_is_not_an_error(folder, monkeypatch, denie
     with pytest.raises(CommandError, match="exists"):
         export("-o", "books.csv")
     assert len(list(folder.iterdir())) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows can't open a folder")
+def test_after_a_power_cut_the_data_and_the_name_of_the_file_are_on_the_disk(folder, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_mode))
+    export("-o", "books.csv")
+    assert [stat.S_ISDIR(mode) for mode in synced] == [False, True]  # the file, and then its folder
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")

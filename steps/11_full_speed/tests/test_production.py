@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import httpx
 import pytest
@@ -315,7 +315,9 @@ def certificate(tmp_path):
     subprocess.run(command, check=True, capture_output=True)
 
 
-def test_nginx_accepts_the_shipped_configuration_and_sends_the_files(library, tmp_path, certificate):
+@contextmanager
+def shipped_nginx(site, library, tmp_path):
+    """Run nginx with deploy/nginx.conf in front of the site. Yield its ports for HTTP and HTTPS."""
     tls = free_port()
     server = (DEPLOY / "nginx.conf").read_text()
     server = server.replace("listen 80;", "listen 127.0.0.1:{port};")
@@ -327,12 +329,17 @@ def test_nginx_accepts_the_shipped_configuration_and_sends_the_files(library, tm
     server = server.replace("/etc/letsencrypt/live/books.example.com", str(tmp_path))
     server = server.replace("unix:/run/library.sock", "127.0.0.1:{upstream}")
     server = server.replace("/var/lib/library/files", str(library.folder / "data" / "files"))
+    with nginx(site, tmp_path / "nginx", server) as front:
+        yield front, tls
+
+
+def test_nginx_accepts_the_shipped_configuration_and_sends_the_files(library, tmp_path, certificate):
     export_id = library.add_export(genre="novel")
     library.manage("run_task", "exports.tasks.run_export", f'[["{export_id}"], {{}}]')
     library.variables |= ENVIRONMENT | {"EXPORT_ACCEL_URL": "/files/"}
     with (
         library.site(settings="config.production") as site,
-        nginx(site, tmp_path / "nginx", server) as front,
+        shipped_nginx(site, library, tmp_path) as (front, tls),
     ):
         with front.open("/books/?q=a", Host="books.example.com") as answer:
             assert (answer.status, answer.headers["Location"]) == (301, "https://books.example.com/books/?q=a")
@@ -358,6 +365,24 @@ def test_nginx_accepts_the_shipped_configuration_and_sends_the_files(library, tm
                 tries = [client.get(login).status_code for _ in range(15)]
                 assert tries[-1] == 429
             assert client.get("/books/").status_code == 200
+
+
+def test_one_address_can_have_four_downloads_at_a_time(large_library, tmp_path, certificate):
+    """A slow client occupies a thread of gunicorn, so one of them must not get them all."""
+    large_library.variables |= ENVIRONMENT
+    options = {"verify": False, "headers": {"Host": "books.example.com"}}
+    with (
+        large_library.site("--threads=8", settings="config.production") as site,
+        shipped_nginx(site, large_library, tmp_path) as (_, tls),
+        httpx.Client(base_url=f"https://127.0.0.1:{tls}", **options) as client,
+        ExitStack() as downloads,
+    ):
+
+        def begin():
+            return downloads.enter_context(client.stream("GET", "/books/download/")).status_code
+
+        assert [begin() for _ in range(5)] == [200, 200, 200, 200, 503]
+        assert client.get("/books/").status_code == 200
 
 
 def test_the_hook_for_error_reports_gets_its_address(library, tmp_path):
