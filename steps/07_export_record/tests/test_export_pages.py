@@ -88,10 +88,19 @@ def test_htmx_gets_only_the_part_that_changes(reader, export):
 
 
 def test_the_page_stops_asking_when_the_email_has_been_sent(reader, done):
-    assert "hx-get" in page_of(reader, done)
-    Delivery.objects.create(export=done, sent_at=timezone.now())
+    Delivery.objects.create(export=done)
+    page = page_of(reader, done)
+    assert "hx-get" in page and f"The email to {ADDRESS} is being sent." in page
+    Delivery.objects.update(sent_at=timezone.now())
     page = page_of(reader, done)
     assert "hx-get" not in page and f"We&#x27;ve sent an email to {ADDRESS}" in page.replace("'", "&#x27;")
+
+
+def test_the_page_stops_asking_if_nothing_sends_an_email(reader, export):
+    """The export couldn't be started, or its process died before the email."""
+    Export.objects.update(state="failed", finished_at=timezone.now())
+    page = page_of(reader, export)
+    assert "hx-get" not in page and ADDRESS not in page
 
 
 def test_the_owner_downloads_the_file(reader, done):

@@ -63,3 +63,4 @@ def test_an_export_that_cannot_start_has_failed(
     page = reader.get(answer["Location"]).content.decode()
     assert "The export could not be started. Please try again in a minute." in page
     assert Export.objects.get().state == "failed"
+    assert "hx-get" not in page  # nothing sends an email about it, so there is nothing to wait for

@@ -51,9 +51,9 @@ class StartAfterCommit(BaseTaskBackend):
             task_finished.send(type(self), task_result=failed)
 
 
-def call_task(path, args, kwargs):
-    """Import the task, and call its function. Raise SuspiciousOperation if the path leads to something else."""
+def find_task(path):
+    """Import the task, and return it. Raise SuspiciousOperation if the path leads to something else."""
     task = import_string(path)
     if not isinstance(task, Task):  # otherwise, a message could call any function
         raise SuspiciousOperation(f"{path} is not a task.")
-    return task.call(*args, **kwargs)
+    return task

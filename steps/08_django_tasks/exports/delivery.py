@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from io import BytesIO
+from tempfile import TemporaryFile
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from django.conf import settings
@@ -19,22 +19,23 @@ def deliver(export):
     """Email the owner how the export ended. Only the first call for an export sends an email."""
     if not (export.owner.email and export.owner.is_active):
         return
-    delivery, is_first = Delivery.objects.get_or_create(export=export)
+    _, is_first = Delivery.objects.get_or_create(export=export)
     if not is_first:
         return
     try:
         email_about(export).send()
-        delivery.sent_at = timezone.now()
+        result = {"sent_at": timezone.now()}
     except Exception:
         logger.exception("The email about export %s could not be sent.", export.pk)
-        delivery.error = "The email could not be sent."
-    delivery.save()
+        result = {"error": "The email could not be sent."}
+    # If the export has just been deleted, save() would insert the row again.
+    Delivery.objects.filter(pk=export.pk).update(**result)
 
 
 def email_about(export):
     """Return the email: a file that is too large is zipped, and a zip that is too large becomes a link."""
-    attachment = attachment_of(export) if export.state == State.DONE else None
     is_done = export.state == State.DONE
+    attachment = attachment_of(export) if is_done else None
     context = {"export": export, "attachment": attachment, "url": settings.SITE_URL + export.get_absolute_url()}
     email = EmailMessage(
         f"Your export of {export.rows_done:,} books" if is_done else "Your export failed",
@@ -50,13 +51,15 @@ def email_about(export):
 
 def attachment_of(export):
     """Return the name and the bytes of the file or of its zip, or None if neither fits in an email."""
-    with export.file.open() as file:
+    with export.file.open() as file, TemporaryFile() as zipped:
         if fits_in_an_email(export.size):
             return export.name, file.read()
-        zipped = BytesIO()
         with ZipFile(zipped, "w", ZIP_DEFLATED) as archive, archive.open(export.name, "w", force_zip64=True) as member:
             shutil.copyfileobj(file, member)
-    return (f"{export.name}.zip", zipped.getvalue()) if fits_in_an_email(zipped.tell()) else None
+        if fits_in_an_email(zipped.tell()):
+            zipped.seek(0)
+            return f"{export.name}.zip", zipped.read()
+    return None
 
 
 def fits_in_an_email(size):

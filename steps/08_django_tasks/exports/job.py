@@ -31,7 +31,7 @@ def run(export_id):
         write_file(export)
     except (Exception, KeyboardInterrupt) as error:
         logger.exception("Export %s failed.", export.pk)
-        close_old_connections()  # the error may have broken a connection
+        close_old_connections()  # the error may have broken the connection, or left its query open
         export.fail(message_for(error))
     if export.finished_at:
         deliver(export)

@@ -53,10 +53,10 @@ class Export(models.Model):
 
     @property
     def is_settled(self):
-        """Whether the export has ended, and the email about it has been sent or can't be sent."""
+        """Whether the export has ended, and no email about it is due or on its way."""
         delivery = getattr(self, "delivery", None)
-        is_emailed = delivery and (delivery.sent_at or delivery.error)
-        return bool(self.finished_at and (is_emailed or not self.owner.email))
+        is_email_due = delivery and not (delivery.sent_at or delivery.error)
+        return bool(self.finished_at and not is_email_due)
 
     def claim(self):
         """Change the state from waiting to running. Return whether this process did it."""

@@ -22,5 +22,5 @@ def fail_export(task_result, **kwargs):
     error = "The export could not be started. Please try again in a minute."
     if task_result.started_at:
         error = "The export stopped unexpectedly. Please try again."
-    for export in Export.objects.filter(pk=task_result.args[0]):
+    if export := Export.objects.filter(pk=task_result.args[0]).first():
         export.fail(error)

@@ -71,6 +71,7 @@ def test_an_export_that_cannot_start_has_failed(client, export, monkeypatch, err
     page = client.get(export.get_absolute_url()).content.decode()
     assert "The export could not be started. Please try again in a minute." in page
     assert Export.objects.get().state == "failed"
+    assert "hx-get" not in page  # nothing sends an email about it, so there is nothing to wait for
 
 
 def test_an_export_whose_task_was_stopped_has_failed(export, monkeypatch):
@@ -109,6 +110,7 @@ def test_run_task_calls_the_task(export, caplog):
         (["exports.tasks.walk"], "walk"),
         (["exports.models.Export"], "exports.models.Export is not a task."),
         (["exports.tasks.run_export", "{"], "The task could not be called: "),
+        (["exports.tasks.run_export", "[[]]"], "The task could not be called: "),
         (["exports.tasks.run_export", "[[], {}]"], "The task could not be called: .*export_id"),
     ],
 )
@@ -116,6 +118,16 @@ def test_run_task_reports_an_error_in_one_line(arguments, message):
     with pytest.raises(CommandError, match=message) as error:
         call_command("run_task", *arguments)
     assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), TypeError("a bug"), ImportError("a bug")])
+def test_run_task_does_not_hide_the_traceback_of_an_error_in_the_task(monkeypatch, error):
+    def fail(export_id):
+        raise error
+
+    monkeypatch.setattr("exports.job.run", fail)
+    with pytest.raises(type(error), match="a bug"):
+        call_command("run_task", "exports.tasks.run_export", '[["7"], {}]')
 
 
 def test_a_message_in_celerys_queue_can_call_nothing_but_tasks():

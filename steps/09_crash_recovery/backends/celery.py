@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from backends.base import StartAfterCommit, call_task
+from backends.base import StartAfterCommit, find_task
 
 
 class CeleryBackend(StartAfterCommit):
@@ -18,4 +18,4 @@ class CeleryBackend(StartAfterCommit):
 @shared_task
 def run_task(path, args, kwargs):
     """Run a task in a worker. Celery knows this task only, and it can run all tasks of Django."""
-    call_task(path, args, kwargs)
+    find_task(path).call(*args, **kwargs)

@@ -1,6 +1,8 @@
 """The job writes the file of an export, and emails its owner the result, once."""
 
 import io
+import random
+import tracemalloc
 import zipfile
 from datetime import UTC, datetime
 
@@ -13,7 +15,7 @@ from django.db import OperationalError, connections
 from django.utils import timezone
 
 from exports import job
-from exports.models import Export, LeaseLost
+from exports.models import Delivery, Export, LeaseLost
 from exports.retry import RetryLater
 from library.factories import BookFactory, awkward_books
 from tests.exporting import ADDRESS
@@ -229,6 +231,25 @@ def test_a_file_that_is_too_large_is_a_link_to_its_page(export, settings):
     )
 
 
+def test_a_zip_that_is_too_large_for_an_email_is_not_held_in_memory(export, settings, monkeypatch):
+    settings.EXPORT_MAIL_LIMIT = 4_100
+    content = random.Random(1).randbytes(8_000_000)  # a zip of it has the same size
+
+    def write(books, file, **options):
+        file.write(content)
+        return 1
+
+    monkeypatch.setattr(job, "write_csv", write)
+    tracemalloc.start()
+    try:
+        run(export)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < len(content) / 2
+    assert mail.outbox[0].attachments == []
+
+
 def test_the_email_is_sent_once(export):
     export = run(export)
     job.deliver(export)
@@ -246,6 +267,16 @@ def test_an_email_that_cannot_be_written_leaves_the_export_done(export, monkeypa
         None,
         "The email could not be sent.",
     )
+
+
+def test_an_export_that_is_deleted_while_its_email_is_sent_leaves_no_row(export, monkeypatch):
+    def delete(connection, messages):
+        Export.objects.all().delete()
+        return len(messages)
+
+    monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", delete)
+    job.run(str(export.pk))
+    assert not Delivery.objects.exists()
 
 
 def test_an_owner_without_an_address_gets_no_email(export):

@@ -48,9 +48,9 @@ class StartAfterCommit(BaseTaskBackend):
             logger.exception("Task %s could not be started.", result.id)
 
 
-def call_task(path, args, kwargs):
-    """Import the task, and call its function. Raise SuspiciousOperation if the path leads to something else."""
+def find_task(path):
+    """Import the task, and return it. Raise SuspiciousOperation if the path leads to something else."""
     task = import_string(path)
     if not isinstance(task, Task):  # otherwise, a message could call any function
         raise SuspiciousOperation(f"{path} is not a task.")
-    return task.call(*args, **kwargs)
+    return task

@@ -17,7 +17,7 @@ from django.db import close_old_connections, connections, transaction
 
 from exports.delivery import deliver
 from exports.logs import log_context
-from exports.models import TRIES, Export, LeaseLost
+from exports.models import Export, LeaseLost
 from exports.retry import RetryLater, is_storage_error, is_transient
 from library.book_csv import write_csv
 from library.filters import filtered_books
@@ -46,25 +46,27 @@ def run(export_id):
 
 def run_and_deliver(export):
     if export.tries_left and (token := export.claim()):
-        make(export, token)
+        run_try(export, token)
     elif not export.finished_at:
         logger.info("Export %s is %s, so there is nothing to do.", export.pk, export.state)
     if export.finished_at:
         deliver(export)
 
 
-def make(export, token):
+def run_try(export, token):
     """Write the file, and change the state to done or failed. Raise RetryLater if the error may go away."""
     try:
         with heartbeat(export, token):
             write_file(export, token)
     except LeaseLost:
-        logger.warning("Export %s was cancelled, deleted or taken over, so try %s ends here.", export.pk, token)
+        logger.warning(
+            "Export %s was cancelled, deleted or taken over, so try %s ends here.", export.pk, export.tries_used
+        )
     except (Exception, KeyboardInterrupt) as error:
-        logger.exception("Try %s of export %s failed.", token, export.pk)
-        close_old_connections()  # the error may have broken a connection
+        logger.exception("Try %s of export %s failed.", export.tries_used, export.pk)
+        close_old_connections()  # the error may have broken the connection, or left its query open
         if is_transient(error) and export.tries_left:
-            seconds = settings.EXPORT_BACKOFF * 2 ** (TRIES - export.tries_left - 1)
+            seconds = settings.EXPORT_BACKOFF * 2 ** (export.tries_used - 1)
             raise RetryLater(seconds, partial(export.release, token)) from error
         export.fail(token, message_for(error))
 

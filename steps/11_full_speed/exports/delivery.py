@@ -4,8 +4,9 @@ import logging
 import shutil
 import smtplib
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
-from io import BytesIO
+from tempfile import TemporaryFile
 from urllib.parse import urlsplit
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -20,7 +21,7 @@ from exports.models import State
 from exports.retry import RetryLater, is_permanent
 
 logger = logging.getLogger(__name__)
-GIVE_UP_AFTER = 3600  # seconds after the end of the export
+EMAIL_GIVE_UP_AFTER = timedelta(hours=1)  # after the end of the export
 NOT_SENT = "The email could not be sent."
 NOT_KNOWN = "We don't know whether the email was sent."
 
@@ -33,17 +34,17 @@ def deliver(export):
     delivery = getattr(export, "delivery", None)
     if delivery is None or delivery.claimed_at or delivery.error:
         return
-    connection, token, phase = new_connection(), delivery.token, Phase()
+    connection, token, progress = new_connection(), delivery.token, SmtpProgress()
     try:
         email = email_about(export)
         connection.open()  # an error up to here means that nothing was sent
         token = delivery.claim()
         if token:
-            phase.watch(connection)
+            progress.watch(connection)
             connection.send_messages([email])
     except Exception as error:
         logger.exception("The email about export %s could not be sent.", export.pk)
-        end_or_retry(export, delivery, token, error, phase.is_unsent(error))
+        end_or_retry(export, delivery, token, error, progress.is_unsent(error))
     else:
         if token:
             delivery.end(token)
@@ -54,13 +55,14 @@ def deliver(export):
 
 def end_or_retry(export, delivery, token, error, is_unsent):
     """Record the error, or raise RetryLater."""
-    age = (timezone.now() - export.finished_at).total_seconds()
-    if is_unsent and age < GIVE_UP_AFTER and not is_permanent(error):
-        raise RetryLater(max(age, settings.EXPORT_BACKOFF), partial(delivery.release, token)) from error
+    age = timezone.now() - export.finished_at
+    if is_unsent and age < EMAIL_GIVE_UP_AFTER and not is_permanent(error):
+        seconds = max(age.total_seconds(), settings.EXPORT_BACKOFF)  # the breaks double
+        raise RetryLater(seconds, partial(delivery.release, token)) from error
     delivery.end(token, NOT_SENT if is_unsent else NOT_KNOWN)
 
 
-class Phase:
+class SmtpProgress:
     """How far the sending of an email has come.
 
     An email that fails before the SMTP command DATA was certainly not sent. Nor was one for which the server
@@ -70,17 +72,21 @@ class Phase:
     may_be_sent = False
 
     def watch(self, connection):
+        """Replace smtp.data, so that we know when the command DATA begins.
+
+        Other backends don't tell, so their emails may be sent from the start.
+        """
         smtp = getattr(connection, "connection", None)  # the smtplib.SMTP of Django's SMTP backend
-        if not isinstance(smtp, smtplib.SMTP):
-            self.may_be_sent = True
-            return
-        data = smtp.data
+        if isinstance(smtp, smtplib.SMTP):
+            data = smtp.data
 
-        def watched(message):
-            self.may_be_sent = True
-            return data(message)
+            def watched(message):
+                self.may_be_sent = True
+                return data(message)
 
-        smtp.data = watched
+            smtp.data = watched
+        else:
+            self.may_be_sent = True
 
     def is_unsent(self, error):
         return not self.may_be_sent or isinstance(error, smtplib.SMTPDataError)
@@ -94,8 +100,8 @@ def email_about(export):
     """Return the email: a file that is too large is zipped, and a zip that is too large becomes a link."""
     if not (export.owner.email and export.owner.is_active):
         raise ValueError("The owner has removed the address, or is deactivated.")
-    attachment = attachment_of(export) if export.state == State.DONE else None
     is_done = export.state == State.DONE
+    attachment = attachment_of(export) if is_done else None
     context = {"export": export, "attachment": attachment, "url": settings.SITE_URL + export.get_absolute_url()}
     email = EmailMessage(
         f"Your export of {export.rows_done:,} books" if is_done else "Your export failed",
@@ -114,13 +120,16 @@ def email_about(export):
 
 def attachment_of(export):
     """Return the name and the bytes of the file or of its zip, or None if neither fits in an email."""
-    with export.file.open() as file:
+    settings.EXPORT_TMP_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with export.file.open() as file, TemporaryFile(dir=settings.EXPORT_TMP_DIR) as zipped:
         if fits_in_an_email(export.size):
             return export.name, file.read()
-        zipped = BytesIO()
         with ZipFile(zipped, "w", ZIP_DEFLATED) as archive, archive.open(export.name, "w", force_zip64=True) as member:
             shutil.copyfileobj(file, member)
-    return (f"{export.name}.zip", zipped.getvalue()) if fits_in_an_email(zipped.tell()) else None
+        if fits_in_an_email(zipped.tell()):
+            zipped.seek(0)
+            return f"{export.name}.zip", zipped.read()
+    return None
 
 
 def fits_in_an_email(size):

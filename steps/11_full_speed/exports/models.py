@@ -39,6 +39,10 @@ def from_now(seconds):
 
 
 def start_deadline():
+    """Return when the reaper may start a new export.
+
+    This is the default of a field, so it can't use the clock of the database.
+    """
     return timezone.now() + timedelta(seconds=settings.EXPORT_START_TIMEOUT)
 
 
@@ -57,6 +61,7 @@ class Export(models.Model):
     token = models.PositiveIntegerField(default=0)
     tries_left = models.PositiveSmallIntegerField(default=TRIES)
     # Until then, a worker (or, before the start, a queue) takes care of the export. After that, the reaper does.
+    # db_default is for the rows that exist when this column is added. They count as overdue.
     lease_until = models.DateTimeField(default=start_deadline, db_default=Now())
     rows_total = models.PositiveBigIntegerField(null=True, blank=True)
     rows_done = models.PositiveBigIntegerField(default=0)
@@ -108,6 +113,11 @@ class Export(models.Model):
         return 1 if age < 20 else 3 if age < 120 else 10
 
     @property
+    def tries_used(self):
+        """How many tries have begun."""
+        return TRIES - self.tries_left
+
+    @property
     def is_overdue(self):
         """Whether a worker should be at work, but isn't."""
         return self.state == State.RUNNING and self.lease_until < timezone.now()
@@ -124,13 +134,15 @@ class Export(models.Model):
         return token if self.change(free & Q(token=self.token), **new) else None
 
     def report(self, token, **numbers):
-        """Extend the lease, and save rows_total or rows_done. Raise LeaseLost if the token isn't valid anymore.
+        """Save rows_total or rows_done, and extend the lease. Raise LeaseLost if the token isn't valid anymore.
+
+        A heartbeat only extends the lease, so it passes no numbers.
 
         This needs a second database connection. SQLite refuses to write on a connection
         that is still reading, if another process has written in the meantime.
         """
-        ours = Export.objects.using("progress").filter(RUNNING, pk=self.pk, token=token)
-        if not ours.update(lease_until=from_now(settings.EXPORT_LEASE), **numbers):
+        row = Export.objects.using("progress").filter(RUNNING, pk=self.pk, token=token)
+        if not row.update(lease_until=from_now(settings.EXPORT_LEASE), **numbers):
             raise LeaseLost
 
     def release(self, token, seconds):

@@ -12,7 +12,7 @@ from exports.models import ACTIVE, OVERDUE, TRIES, UNSETTLED, Delivery, Export
 from exports.tasks import run_export
 
 logger = logging.getLogger(__name__)
-GIVE_UP_AFTER = timedelta(days=1)
+START_GIVE_UP_AFTER = timedelta(days=1)
 
 
 def reap():
@@ -26,7 +26,7 @@ def recover_export(export):
     """Enqueue the export again, or let it fail. Return whether something was done."""
     if not export.tries_left:
         return export.fail(export.token, f"The export stopped unexpectedly {TRIES} times.", ACTIVE & OVERDUE)
-    if timezone.now() - export.created_at > GIVE_UP_AFTER:
+    if timezone.now() - export.created_at > START_GIVE_UP_AFTER:
         return export.fail(export.token, "The export could not be started. Please try again.", ACTIVE & OVERDUE)
     return not is_queued(run_export, str(export.pk)) and requeue(export, export.pk)
 
@@ -39,8 +39,12 @@ def recover_email(delivery):
 
 
 def requeue(row, export_id):
+    """Extend the lease of an export or of its email, and enqueue a task.
+
+    Return False if another reaper was faster, or the worker has come back.
+    """
     with transaction.atomic():  # with the database backend, both rows are saved or neither
-        if is_ours := row.requeue():
+        if is_requeued := row.requeue():
             logger.warning("Nothing is working on export %s, so it is enqueued again.", export_id)
             run_export.enqueue(str(export_id))
-    return is_ours
+    return is_requeued

@@ -99,6 +99,7 @@ def test_run_task_calls_the_task(export, caplog):
         (["exports.tasks.walk"], "walk"),
         (["exports.models.Export"], "exports.models.Export is not a task."),
         (["exports.tasks.run_export", "{"], "The task could not be called: "),
+        (["exports.tasks.run_export", "[[]]"], "The task could not be called: "),
         (["exports.tasks.run_export", "[[], {}]"], "The task could not be called: .*export_id"),
     ],
 )
@@ -106,6 +107,16 @@ def test_run_task_reports_an_error_in_one_line(arguments, message):
     with pytest.raises(CommandError, match=message) as error:
         call_command("run_task", *arguments)
     assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), TypeError("a bug"), ImportError("a bug")])
+def test_run_task_does_not_hide_the_traceback_of_an_error_in_the_task(monkeypatch, error):
+    def fail(export_id):
+        raise error
+
+    monkeypatch.setattr("exports.job.run", fail)
+    with pytest.raises(type(error), match="a bug"):
+        call_command("run_task", "exports.tasks.run_export", '[["7"], {}]')
 
 
 def test_a_message_in_celerys_queue_can_call_nothing_but_tasks():

@@ -1,12 +1,13 @@
 """Run a task. The subprocess backend starts this command."""
 
+import inspect
 import json
 import signal
 
 from django.core.exceptions import SuspiciousOperation
 from django.core.management.base import BaseCommand, CommandError
 
-from backends.base import call_task
+from backends.base import find_task
 
 
 class Command(BaseCommand):
@@ -22,10 +23,13 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # KeyboardInterrupt lets the task clean up
         try:
             args, kwargs = json.loads(arguments)
-            call_task(path, args, kwargs)
+            task = find_task(path)
+            inspect.signature(task.func).bind(*args, **kwargs)  # raises TypeError
         except (ValueError, TypeError) as error:
             raise CommandError(f"The task could not be called: {error}") from error
         except (ImportError, SuspiciousOperation) as error:
             raise CommandError(str(error)) from error
+        try:
+            task.call(*args, **kwargs)
         except KeyboardInterrupt:
             raise CommandError("Stopped.", returncode=130) from None
