@@ -205,7 +205,7 @@ def test_a_duplicate_that_is_added_during_the_migration_does_not_block_it_foreve
     manage(step, database, "migrate", quiet, folder=tmp_path)
     manage(step, database, "migrate", "exports", "0004", quiet, folder=tmp_path)
     manage(step, database, "shell", quiet, "--command", DUPLICATE, folder=tmp_path)
-    with pytest.raises(AssertionError, match="(?i)unique"):
+    with pytest.raises(AssertionError, match=r"(?i)unique"):
         manage(step, database, "migrate", quiet, folder=tmp_path)
     manage(step, database, "migrate", "exports", "0003", quiet, folder=tmp_path)
     manage(step, database, "migrate", quiet, folder=tmp_path)
