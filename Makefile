@@ -12,7 +12,7 @@ BIN = $(VENV)/bin
 # uv installs everything: the one on your PATH, or one that pip puts into the virtual environment.
 UV ?= $(or $(shell command -v uv),$(BIN)/uv)
 
-.PHONY: demo test test-all test-setup docs bench faults load lint constraints
+.PHONY: demo test test-all test-setup docs bench faults lint constraints
 
 demo: $(VENV)/with-demo
 	@$(BIN)/tutorial demo $(STEP) $(if $(BOOKS),--books $(BOOKS)) --port $(PORT) --timeout $(TIMEOUT)
@@ -35,10 +35,7 @@ bench: $(VENV)/with-test
 	$(BIN)/python steps/10_production/manage.py compare_runners -o benchmarks/results/compare_runners.json
 
 faults: $(VENV)/with-test
-	$(BIN)/python benchmarks/faults.py faults
-
-load: $(VENV)/with-test
-	$(BIN)/python benchmarks/faults.py load input
+	$(BIN)/python benchmarks/faults.py
 
 lint: $(VENV)/with-test
 	$(BIN)/ruff format --check
