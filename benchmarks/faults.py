@@ -9,8 +9,7 @@ sent twice, or an email that was not sent although the page doesn't say so.
 
 All settings are those that a user gets. The tests don't wait for the end of a lease, because that takes minutes. When
 nothing changes anymore, they move the times in the database back until something is due. `minutes` in the results is
-the time that they have skipped. The workers of the database backend look into their queue ten times per second instead
-of once, and Celery's workers run one task at a time, so each export has a worker.
+the time that they have skipped. Celery's workers run one task at a time, so each export has a worker.
 
 The results go to benchmarks/results/faults.json, except with -k.
 """
