@@ -37,7 +37,7 @@ TESTS = ["tests/test_faults.py", "--all", "-n4", "--dist=worksteal", "-p", "no:c
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     # With the subprocess backend, a site refuses more than EXPORT_MAX_RUNNING exports.
-    parser.add_argument("--exports", type=int, default=4, choices=range(1, 5), help="for each fault and backend")
+    parser.add_argument("--exports", type=int, default=3, choices=range(1, 5), help="for each fault and backend")
     parser.add_argument("-k", metavar="EXPRESSION", help="run only these tests, as pytest's option -k does")
     options = parser.parse_args()
     started = time.monotonic()

@@ -95,7 +95,8 @@ class Scene:
             return self.library.processes()
         if self.runner == "database":
             return [worker.process for worker in self.workers]
-        return [child for worker in self.workers for child in worker.process.children()]
+        running = [worker.process for worker in self.workers if worker.process.is_running()]
+        return [child for process in running for child in process.children()]
 
     def cpu_seconds(self):
         """Return the CPU time that the processes of the exports have used."""
