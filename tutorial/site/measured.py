@@ -51,7 +51,40 @@ RUNNERS = {
     "celery-redis": "Celery, Redis",
     "celery-rabbitmq": "Celery, RabbitMQ",
 }
-FAULT_RUNNERS = ("spawn", "database", "files", "redis", "rabbitmq")
+FAULT_RUNNERS = {
+    "database": "database",
+    "subprocess": "subprocess",
+    "files": "Celery, a folder",
+    "redis": "Celery, Redis",
+    "rabbitmq": "Celery, RabbitMQ",
+}
+FAULTS = {
+    "running": {
+        "process killed": "kill -9 of the processes that run exports",
+        "worker killed": "kill -9 of Celery's workers and their children",
+        "site killed": "kill -9 of gunicorn",
+        "deploy": "SIGTERM to all processes",
+        "database locked": "another process locks the database for 3 seconds",
+        "disk full": "the disk is full, until each export has failed once",
+        "storage gone": "the storage is gone, until each export has failed once",
+    },
+    "mail": {
+        "mail server down": "it closes each connection",
+        "mail greylisted": "450 after RCPT",
+        "mail refused": "550 after RCPT",
+        "broken after DATA": "it takes the email, and closes the connection",
+    },
+    "kills": {
+        "site killed between export and task": "the site has saved the export, and has not started its task",
+        "killed between task and claim": "it has a task, and has not claimed the export",
+        "killed between file and state": "it has saved the file, and the state is still running",
+        "killed between waiting and commit": 'it has changed the state back to "waiting", without a commit',
+        "killed between waiting and task": "the same after the commit, before the new task is sent",
+        "killed before the email": "the export is done, and the email isn't claimed",
+        "killed between claim and email": "the email is claimed, and not sent",
+        "killed after the email": "the email is sent, and that isn't saved",
+    },
+}
 
 
 @cache
@@ -319,38 +352,36 @@ def burst():
 
 def faults():
     measured = results("faults")
-    load = {(each["load"], each.get("runner")): each for each in measured["load"]["runs"]}
-    queue, spawn = load["exports", "database"], load["exports", "spawn"]
-    visitors, memory = load["visitors", None], load["memory", None]
+    cells = measured["cells"]
+    errors = [error for cell in cells for error, number in cell["email_errors"].items() for _ in range(number)]
+    tables = {name: outcomes(cells, faults) for name, faults in FAULTS.items()}
+    exports, done, failed = (sum(cell.get(key, 0) for cell in cells) for key in ("exports", "done", "failed"))
     return {
-        "table": outcomes(measured["faults"]["cells"]),
-        "visits": visits(visitors),
-        "visitors": visitors["visitors"],
-        "wrong": sum(visitors[when]["wrong"] for when in ("idle", "busy")),
-        "memory.before": memory["bytes"][0],
-        "memory.after": memory["bytes"][1],
-        "requests": memory["requests"],
-        "asked": queue["asked"],
-        "queued": queue["accepted"],
-        "spawned": spawn["accepted"],
-        "refused": spawn["refused"],
+        **tables,
+        "cases": len(cells),
+        "exports": exports,
+        "done": done,
+        "failed": failed,
+        "lost": exports - done - failed,
+        "emails": sum(cell["emails"] for cell in cells),
+        "not_sent": errors.count("The email could not be sent."),
+        "not_known": errors.count("We don't know whether the email was sent."),
+        "minutes": max(cell["minutes"] for cell in cells),
+        "each": measured["exports"],
         "machine": measured["machine"],
-        "cases": measured["input"]["cases"],
-        **{key: measured["faults"][key] for key in ("hit", "mails", "done", "failed", "lost", "seconds")},
+        "took": measured["seconds"] / 60,
     }
 
 
-def outcomes(cells):
-    ends = {}
-    for cell in cells:
-        counts = [f"{cell[end]} {end}" for end in ("done", "failed") if cell.get(end)]
-        ends.setdefault(cell["fault"], {})[cell["runner"]] = ", ".join(counts)
-    rows = [[fault, *(of.get(runner, "–") for runner in FAULT_RUNNERS)] for fault, of in ends.items()]
-    return table(["fault", *FAULT_RUNNERS], rows)
+def outcomes(cells, faults):
+    of = {(cell["fault"], cell["runner"]): outcome(cell) for cell in cells}
+    rows = [[says, *(of.get((fault, runner), "–") for runner in FAULT_RUNNERS)] for fault, says in faults.items()]
+    return table(["fault", *FAULT_RUNNERS.values()], rows)
 
 
-def visits(measured):
-    rows = []
-    for name, run in (("nothing else to do", measured["idle"]), ("exports at work", measured["busy"])):
-        rows.append([name, f"{run['p50']:,.0f} ms", f"{run['p99']:,.0f} ms", f"{run['requests']:,}"])
-    return table(["meanwhile", "median", "99th percentile", "answers in 20 s"], rows, "<>")
+def outcome(cell):
+    ends = {"The email could not be sent.": "not sent", "We don't know whether the email was sent.": "not known"}
+    counts = {end: cell.get(end, 0) for end in ("done", "failed")}
+    counts |= {f"emails {ends[error]}": number for error, number in cell["email_errors"].items()}
+    texts = [f"{number} {what}" for what, number in counts.items() if number]
+    return ", ".join(texts + [f"{cell['minutes']} min"] * bool(cell["minutes"]))
