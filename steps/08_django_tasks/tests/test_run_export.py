@@ -16,6 +16,7 @@ from django.db import OperationalError, connections
 
 from exports import job
 from exports.models import Delivery, Export
+from exports.tasks import run_export
 from library.factories import BookFactory, awkward_books
 from tests.exporting import ADDRESS
 
@@ -159,7 +160,7 @@ def test_filters_that_are_no_longer_valid_fail(export):
 def test_an_export_that_was_deleted_before_it_started_is_a_line_in_the_log(export, caplog):
     export_id = str(export.pk)
     export.delete()
-    job.run(export_id)
+    run_export.call(export_id)
     assert f"Export {export_id} isn't waiting, so there is nothing to do." in caplog.text
 
 

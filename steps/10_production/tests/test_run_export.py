@@ -18,6 +18,7 @@ from django.utils import timezone
 from exports import job
 from exports.models import Delivery, Export, LeaseLost
 from exports.retry import RetryLater
+from exports.tasks import run_export
 from library.factories import BookFactory, awkward_books
 from tests.exporting import ADDRESS
 
@@ -202,7 +203,7 @@ def test_filters_that_are_no_longer_valid_fail(export):
 def test_an_export_that_was_deleted_before_it_started_is_a_line_in_the_log(export, caplog):
     export_id = str(export.pk)
     export.delete()
-    job.run(export_id)
+    run_export.call(export_id)
     assert f"There is no export {export_id}." in caplog.text
 
 
