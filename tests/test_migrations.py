@@ -23,6 +23,8 @@ PAIRS = [
 # Twice each state with the same owner and filters, and for each of these an email of every kind.
 FILL = """
 import json
+from datetime import timedelta
+
 from django.contrib.auth.models import User
 from django.core import serializers
 from django.core.management import call_command
@@ -45,12 +47,20 @@ emails = [None, {"claimed_at": now}, {"claimed_at": now, "sent_at": now}, {"clai
 if Delivery._meta.get_field("claimed_at").null:
     emails.append({"claimed_at": None})
 assert set(State.values) in (columns.keys(), columns.keys() - {"cancelled", "expired"})
+number = 0
 for state in State.values:
     for email in emails:
         for filters in ({"genre": "novel"}, {"genre": "novel"}, {"q": "a\\u2028b"}):
             try:
+                number += 1
                 with transaction.atomic():
-                    export = Export.objects.create(owner=reader, state=state, filters=filters, **columns[state])
+                    export = Export.objects.create(
+                        owner=reader,
+                        state=state,
+                        filters=filters,
+                        created_at=now + timedelta(seconds=number),  # the rows are printed without microseconds
+                        **columns[state],
+                    )
             except IntegrityError:  # a step that has a constraint has no duplicates
                 continue
             if email is not None:
