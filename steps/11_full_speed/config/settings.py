@@ -131,9 +131,7 @@ EXPORT_RUNNER = one_of("EXPORT_RUNNER", list(TASKS))
 EXPORT_LEASE = number("EXPORT_LEASE", 60)  # seconds without a heartbeat until a worker counts as dead
 EXPORT_START_TIMEOUT = number("EXPORT_START_TIMEOUT", 300)  # seconds until the reaper starts a waiting export again
 EXPORT_TIME_LIMIT = number("EXPORT_TIME_LIMIT", 3600)  # seconds, after which a try is stopped
-EXPORT_MAX_RUNNING = number(
-    "EXPORT_MAX_RUNNING", 4
-)  # exports at a time with the subprocess runner; the others have a queue
+EXPORT_MAX_RUNNING = number("EXPORT_MAX_RUNNING", 4)  # processes at a time; only the subprocess backend starts any
 EXPORT_QUOTA = number("EXPORT_QUOTA", 100)  # exports that a user can have: waiting, running, or with a file
 EXPORT_RETENTION_DAYS = number("EXPORT_RETENTION_DAYS", 7, most=36_500)  # days that a file is kept
 EXPORT_BACKOFF = number("EXPORT_BACKOFF", 10)  # seconds before the second try, and twice as long before each later one
