@@ -14,11 +14,22 @@ import pytest
 
 from tutorial import all_steps, find_step
 
-# From each step that has a table of exports to the next one, and from the first of them to the last.
-PAIRS = [
-    pytest.param(find_step(later), find_step(earlier), id=f"{earlier}-{later}")
-    for earlier, later in [("07", "08"), ("08", "09"), ("09", "10"), ("10", "11"), ("07", "11")]
-]
+
+def databases(*pairs):
+    """Parametrize a test with pairs of steps, on each database. Only step 10 changes rows, so the others are slow."""
+    return pytest.mark.parametrize(
+        "step, before, database",
+        [
+            pytest.param(find_step(later), find_step(earlier), kind, marks=marks, id=f"{earlier}-{later}-{kind}")
+            for earlier, later in pairs
+            for kind, marks in {
+                "sqlite": [],
+                "postgresql": [pytest.mark.services] + [pytest.mark.slow] * (later != "10"),
+            }.items()
+        ],
+        indirect=["database"],
+    )
+
 
 # Twice each state with the same owner and filters, and for each of these an email of every kind.
 FILL = """
@@ -123,7 +134,7 @@ def postgresql(servers):
         yield create
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
+@pytest.fixture
 def database(request, tmp_path):
     """The URL of an empty database."""
     create = sqlite if request.param == "sqlite" else request.getfixturevalue("postgresql")
@@ -131,7 +142,8 @@ def database(request, tmp_path):
         yield url
 
 
-@pytest.mark.parametrize("step, before", PAIRS)
+# From each step that has a table of exports to the next one, and from the first of them to the last.
+@databases(("07", "08"), ("08", "09"), ("09", "10"), ("10", "11"), ("07", "11"))
 def test_a_step_migrates_every_row_of_an_earlier_step(step, before, database, tmp_path):
     then = rows(before, database, FILL, tmp_path)
     now = rows(step, database, MIGRATE, tmp_path)
@@ -175,7 +187,7 @@ def changed(then, now, name):
     return {key for key, fields in then.items() if fields.get(name) != now[key].get(name)}
 
 
-@pytest.mark.parametrize("step, before", [pair for pair in PAIRS if pair.id == "08-09"])
+@databases(("08", "09"))
 def test_the_reaper_starts_what_a_step_without_one_left_unfinished(step, before, database, tmp_path):
     then = rows(before, database, FILL, tmp_path)
     manage(step, database, "migrate", "--verbosity=0", folder=tmp_path)
@@ -191,7 +203,7 @@ def test_the_reaper_starts_what_a_step_without_one_left_unfinished(step, before,
     assert manage(step, database, "reap_exports", "-v2", folder=tmp_path) == "Overdue: 0 exports, 0 emails.\n"
 
 
-@pytest.mark.parametrize("step, before", [pair for pair in PAIRS if pair.id in ("09-10", "10-11")])
+@databases(("09", "10"), ("10", "11"))
 def test_during_a_deploy_the_step_before_works_with_the_new_tables(step, before, database, tmp_path):
     manage(step, database, "migrate", "--verbosity=0", folder=tmp_path)
     new = rows(before, database, EXPORT, tmp_path)
@@ -209,9 +221,10 @@ for _ in range(2):
 """
 
 
-def test_a_duplicate_that_is_added_during_the_migration_does_not_block_it_forever(database, tmp_path):
+@databases(("09", "10"))
+def test_a_duplicate_that_is_added_during_the_migration_does_not_block_it_forever(step, before, database, tmp_path):
     """As 0005 tells you: run `migrate exports 0003`, and `migrate` again."""
-    step, quiet = find_step("10"), "--verbosity=0"
+    quiet = "--verbosity=0"
     manage(step, database, "migrate", quiet, folder=tmp_path)
     manage(step, database, "migrate", "exports", "0004", quiet, folder=tmp_path)
     manage(step, database, "shell", quiet, "--command", DUPLICATE, folder=tmp_path)
