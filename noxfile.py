@@ -16,7 +16,7 @@ nox.options.error_on_missing_interpreters = False
 
 
 def run_steps(session):
-    session.run("python", "-m", "pytest", "steps", "-q", "-n2", *(session.posargs or ["-m", FAST]))
+    session.run("python", "-m", "pytest", "steps", "-q", "-n3", *(session.posargs or ["-m", FAST]))
 
 
 @nox.session

@@ -113,7 +113,7 @@ def test_a_step_can_be_run_from_inside(tree):
 def test_a_whole_step_runs_two_tests_at_a_time(tree):
     assert counts(run(tree, "steps/01_first", "-n", "2"))[0].startswith("5 passed")
     if os.cpu_count() > 1:
-        assert "2 workers" in run(tree, "steps/01_first", "-v").stdout
+        assert "3 workers" in run(tree, "steps/01_first", "-v").stdout
     for arguments in (["-n", "0"], ["-k", "two"], ["--pdb"]):
         assert "workers" not in run(tree, "steps/01_first", "-v", *arguments).stdout
 

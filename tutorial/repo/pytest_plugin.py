@@ -28,7 +28,7 @@ def pytest_addoption(parser):
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # before pytest begins to capture output
 def pytest_load_initial_conftests(early_config, args):
-    """Run each step that is asked for in its own process, and two tests at a time where a whole folder is asked for."""
+    """Run each step in its own process, and three tests of it at a time, because many tests wait."""
     known, folder = early_config.known_args_namespace, early_config.rootpath
     root = next((each for each in (folder, *folder.parents[:2]) if (each / "steps").is_dir()), None)
     if root and (root / "tutorial").is_dir() and root != tutorial.ROOT:  # another worktree, which has its own plugin
@@ -39,7 +39,7 @@ def pytest_load_initial_conftests(early_config, args):
         raise SystemExit(run_each(folders, options, stop=known.maxfail))
     selects = known.keyword or known.markexpr or known.usepdb or known.collectonly or are_named(known.file_or_dir)
     if root and not selects and getattr(known, "numprocesses", 0) is None and (os.cpu_count() or 1) > 1:
-        args[:] = ["-n2", "--dist=worksteal", *args]
+        args[:] = ["-n3", "--dist=worksteal", *args]
     return (yield)
 
 

@@ -42,8 +42,8 @@ def test_a_worker_runs_as_many_exports_at_a_time_as_it_has_children(celery_libra
     with silent_smtp() as (url, connections):
         celery_library.variables["EMAIL_URL"] = url
         with celery_library.site() as site, logged_in(site) as client, worker(celery_library):
-            for _ in range(3):
-                request_export(client)
+            for genre in ("novel", "poetry", "crime"):
+                request_export(client, f"?genre={genre}")
             for number in range(3):
                 wait_for_jobs(connections, number + 1)
                 assert len(connections) == number + 1
