@@ -198,7 +198,7 @@ from django.db import connections
 for alias in connections:
     with connections[alias].cursor() as cursor:
         names = ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"]
-        cursor.execute(f"SELECT {', '.join(f"current_setting('{name}')" for name in names)}")
+        cursor.execute("SELECT current_setting(%s), current_setting(%s), current_setting(%s)", names)
         print(alias, *cursor.fetchone())
 """
     (migrate,) = re.findall(r'PGOPTIONS=(.*)"', (DEPLOY / "library-migrate.service").read_text())
