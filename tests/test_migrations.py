@@ -213,25 +213,30 @@ def test_during_a_deploy_the_step_before_works_with_the_new_tables(step, before,
 
 DUPLICATE = """
 from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import IntegrityError
 from exports.models import Export
 
+call_command("migrate", verbosity=0)
+call_command("migrate", "exports", "0004", verbosity=0)
 reader = User.objects.create_user("reader")
 for _ in range(2):
     Export.objects.create(owner=reader, filters={"genre": "novel"})
+try:
+    call_command("migrate", verbosity=0)
+except IntegrityError:
+    print("refused")
+call_command("migrate", "exports", "0003", verbosity=0)
+call_command("migrate", verbosity=0)
+print(*sorted(Export.objects.values_list("state", flat=True)))
 """
 
 
 @databases(("09", "10"))
 def test_a_duplicate_that_is_added_during_the_migration_does_not_block_it_forever(step, before, database, tmp_path):
     """As 0005 tells you: run `migrate exports 0003`, and `migrate` again."""
-    quiet = "--verbosity=0"
-    manage(step, database, "migrate", quiet, folder=tmp_path)
-    manage(step, database, "migrate", "exports", "0004", quiet, folder=tmp_path)
-    manage(step, database, "shell", quiet, "--command", DUPLICATE, folder=tmp_path)
-    with pytest.raises(AssertionError, match=r"(?i)unique"):
-        manage(step, database, "migrate", quiet, folder=tmp_path)
-    manage(step, database, "migrate", "exports", "0003", quiet, folder=tmp_path)
-    manage(step, database, "migrate", quiet, folder=tmp_path)
+    printed = manage(step, database, "shell", "--verbosity=0", "--command", DUPLICATE, folder=tmp_path)
+    assert printed.split() == ["refused", "cancelled", "waiting"]
 
 
 DATA = {"RunPython", "RunSQL"}
