@@ -16,8 +16,9 @@ import psycopg
 import pytest
 
 from tests.db_workers import db_worker
-from tests.exporting import Library, add_users, logged_in, request_export
-from tests.servers import accepts_logins, free_port, manage, postgresql, process, program, wait_for
+from tests.exporting import Library, logged_in, request_export
+from tests.postgresql import seeded_postgresql
+from tests.servers import accepts_logins, free_port, manage, process, program, wait_for
 from tests.test_production import ENVIRONMENT
 
 pytestmark = [
@@ -60,11 +61,7 @@ def pgbouncer(url):
 def urls():
     """Yield the URL of a database with books and users, and the URL of its PgBouncer."""
     program("pgbouncer")
-    with postgresql() as url, pgbouncer(url) as through:
-        for arguments in (["migrate", "-v0"], ["seed_books", BOOKS, "-v0"]):
-            done = manage(url, *arguments)
-            assert done.returncode == 0, done.stderr
-        add_users(url)
+    with seeded_postgresql(BOOKS) as url, pgbouncer(url) as through:
         yield url, through
 
 

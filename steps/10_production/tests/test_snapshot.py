@@ -5,8 +5,8 @@ import csv
 import psycopg
 import pytest
 
-from tests.exporting import Library, add_users
-from tests.servers import manage, postgresql
+from tests.exporting import Library
+from tests.postgresql import seeded_postgresql
 
 pytestmark = [pytest.mark.server, pytest.mark.covers("exports/job.py", "library/book_csv.py", "config/settings.py")]
 
@@ -48,10 +48,7 @@ def test_the_books_that_are_counted_are_written_on_sqlite(library):
 @pytest.mark.services
 @pytest.mark.parametrize("settings", ["config.settings", "tests.settings_no_snapshot"])
 def test_the_books_that_are_counted_are_written_on_postgresql(tmp_path, settings):
-    with postgresql() as url, psycopg.connect(url, autocommit=True) as connection:
-        for arguments in (["migrate", "-v0"], ["seed_books", "300", "-v0"]):
-            assert manage(url, *arguments).returncode == 0
-        add_users(url)
+    with seeded_postgresql(300) as url, psycopg.connect(url, autocommit=True) as connection:
         library = Library(url, tmp_path, {"DJANGO_SETTINGS_MODULE": settings})
         export_id = library.manage("shell", "-v0", "-c", ADD).stdout.strip()
         connection.execute(POSTGRESQL)

@@ -190,17 +190,23 @@ def nginx(upstream, folder, server):
 
 
 @contextmanager
-def postgresql():
-    """A new PostgreSQL server; gives the URL of its database. As root it runs as the user postgres."""
+def postgresql(backup=None):
+    """A new PostgreSQL server; gives the URL of its database. As root it runs as the user postgres.
+
+    `backup` is a folder that pg_basebackup has filled.
+    """
     initdb, server = (program(name, *Path("/usr/lib/postgresql").glob("*/bin")) for name in ("initdb", "postgres"))
     user = {"user": "postgres"} if os.name == "posix" and os.geteuid() == 0 else {}
     port = free_port()
     with tempfile.TemporaryDirectory() as data, tempfile.TemporaryFile() as log:
-        if user:
-            shutil.chown(data, **user)
-        create = [initdb, "--pgdata", data, "--auth=trust", "--username=library", "--encoding=UTF8", "--no-sync"]
-        created = subprocess.run(create, capture_output=True, text=True, cwd=data, **user)
-        assert created.returncode == 0, created.stderr
+        if backup:
+            shutil.copytree(backup, data, dirs_exist_ok=True)
+        for path in [Path(data), *Path(data).rglob("*")] if user else []:
+            shutil.chown(path, **user)
+        if not backup:
+            create = [initdb, "--pgdata", data, "--auth=trust", "--username=library", "--encoding=UTF8", "--no-sync"]
+            created = subprocess.run(create, capture_output=True, text=True, cwd=data, **user)
+            assert created.returncode == 0, created.stderr
         settings = ["listen_addresses=127.0.0.1", f"port={port}", "unix_socket_directories=", "fsync=off"]
         command = [server, "-D", data, *(word for setting in settings for word in ("-c", setting))]
         url = f"postgres://library@127.0.0.1:{port}/postgres"

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 import httpx
 import pytest
 
+from tests.postgresql import seeded_postgresql
 from tests.servers import (
     STEP,
     environment,
@@ -153,15 +154,12 @@ def test_the_health_page_counts_overdue_exports_and_is_a_503_without_the_databas
 def test_a_locked_row_does_not_hold_the_requests_of_others(tmp_path):
     import psycopg
 
-    with postgresql() as url, psycopg.connect(url) as connection:
-        assert manage(url, "migrate", "-v0").returncode == 0
+    with seeded_postgresql(300) as url, psycopg.connect(url) as connection:
         variables = {**ENVIRONMENT, "DATA_DIR": str(tmp_path), "DATABASE_URL": url}
-        code = "from django.contrib.auth.models import User; User.objects.create_user('reader', '', 'reader')"
-        assert manage(url, "shell", "-v0", "-c", code).returncode == 0
         connection.execute("SELECT * FROM auth_user FOR UPDATE")  # and no commit
         code = (
             "from exports.limits import request_export; from django.contrib.auth.models import User; "
-            "request_export(User.objects.get(), {})"
+            "request_export(User.objects.get(username='reader'), {})"
         )
         done = manage(url, "shell", "-v0", "-c", code, variables=variables)
         assert "canceling statement due to lock timeout" in done.stderr
@@ -171,8 +169,7 @@ def test_a_locked_row_does_not_hold_the_requests_of_others(tmp_path):
 def test_connections_are_reused_and_replaced_when_the_database_has_closed_them(tmp_path):
     import psycopg
 
-    with postgresql() as url, psycopg.connect(url, autocommit=True) as connection:
-        assert manage(url, "migrate", "-v0").returncode == 0
+    with seeded_postgresql(300) as url, psycopg.connect(url, autocommit=True) as connection:
         others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         variables = {**ENVIRONMENT, "DATA_DIR": str(tmp_path)}
         del variables["DJANGO_SETTINGS_MODULE"]

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from tests.exporting import NEW, Library, add_users, logged_in, post
-from tests.servers import manage, postgresql
+from tests.exporting import NEW, Library, logged_in, post
+from tests.postgresql import seeded_postgresql
 
 pytestmark = [pytest.mark.server, pytest.mark.covers("exports", "backends/base.py", "config/settings.py")]
 COUNT = "SELECT count(*) AS exports FROM exports_export"
@@ -21,9 +21,7 @@ CREATE OR REPLACE TRIGGER slow BEFORE INSERT ON exports_export FOR EACH ROW EXEC
 
 @pytest.fixture(scope="module")
 def postgres():
-    with postgresql() as url:
-        assert manage(url, "migrate", "-v0").returncode == 0
-        add_users(url)
+    with seeded_postgresql(300) as url:
         yield url
 
 
