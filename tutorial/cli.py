@@ -211,7 +211,7 @@ def record(
     """Run every command of the chapters in a fresh copy, and write its output into the page.
 
     An output that differs only in times, dates and ports stays as it is. The command also writes the pages with whole
-    files. All chapters take about three minutes.
+    files. All chapters take about six minutes.
     """
     stop_on_error(recording.record, chapters, console)
 
