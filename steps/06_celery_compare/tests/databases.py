@@ -74,8 +74,12 @@ def seeded(books, then=lambda database: None):
 
 
 def copied(database, folder):
-    """Copy the database, and what lies beside it, into the folder. Return where it is then."""
-    shutil.copytree(database.parent, folder, dirs_exist_ok=True)
+    """Copy the database, and what lies beside it, into the folder. Return where it is then.
+
+    SQLite's files -wal and -shm come and go while another test reads the database, and contain nothing new.
+    """
+    ignore = shutil.ignore_patterns("*-wal", "*-shm")
+    shutil.copytree(database.parent, folder, dirs_exist_ok=True, ignore=ignore)
     return folder / database.name
 
 
