@@ -1,6 +1,6 @@
 """SQL that writes each book as a line of CSV, with the same bytes as Python's csv.writer.
 
-Python would need an object for each column, and several times as long.
+Python would create an object for each column, which takes several times as long.
 """
 
 from functools import reduce
