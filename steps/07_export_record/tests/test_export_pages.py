@@ -1,6 +1,7 @@
 """The pages of an export: its list, its progress, and its file, for the owner only."""
 
 import re
+from contextlib import closing
 
 import pytest
 from django.contrib.auth.models import User
@@ -143,7 +144,8 @@ def test_nobody_else_sees_an_export(client, done):
         assert client.get(path)["Location"] == f"/login/?next={path}"
     client.force_login(User.objects.create_user("other"))
     for path in paths:
-        assert client.get(path).status_code == 404
+        with closing(client.get(path)) as response:
+            assert response.status_code == 404
     assert "secret diary" not in client.get("/exports/").content.decode()
 
 
