@@ -40,6 +40,8 @@ class Demo:
         self.database = parent / f"{step.name}-{books}.sqlite3"
         self.environment = {**os.environ, "DATABASE_URL": f"sqlite:///{self.database}", "DATA_DIR": str(self.data)}
         self.environment["SITE_URL"] = f"http://127.0.0.1:{port}"  # for the links in emails
+        # In a container you are root, and Celery warns about that.
+        self.environment["PYTHONWARNINGS"] = "ignore:You're running the worker with superuser"
         self.runner = chosen_runner(self.about.get("runners", []), os.environ.get("EXPORT_RUNNER"))
         if self.runner:
             self.environment["EXPORT_RUNNER"] = self.runner["name"]

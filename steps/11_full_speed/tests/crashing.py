@@ -96,10 +96,11 @@ def tell_that_the_task_is_done(args, **kwargs):
 def run_in_celery(export_id):
     """Wait until the child of the Celery worker has run the task, or was killed. Return whether it was killed."""
     log, done = Path(os.environ["CELERY_LOG"]), POINT.with_name(f"done-{export_id}")
-    before = log.read_text().count("WorkerLostError")
+    before, deadline = log.read_text().count("WorkerLostError"), time.monotonic() + 120
     while not done.exists():
         if log.read_text().count("WorkerLostError") > before:
             return True
+        assert time.monotonic() < deadline, f"the worker did not run the task:\n{log.read_text()}"
         time.sleep(0.01)
     return False
 
