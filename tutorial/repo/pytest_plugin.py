@@ -97,6 +97,7 @@ def pytest_report_header(config):
 
 def pytest_collection_modifyitems(config, items):
     if config.option.all:
+        items.sort(key=lambda item: not is_slow(item))  # a test of minutes must not be the last one
         return
     named, tests = are_named(config.args), [name.partition("::")[2] for name in config.args if "::" in name]
     left_out = [

@@ -80,7 +80,7 @@ def test_a_machine_that_is_lost_costs_neither_the_export_nor_a_second_email(mach
         )
         assert reaped.stdout == "Overdue: 1 exports, 0 emails.\n", reaped.stderr
         wait_for_export(database, export_id, "state = 'done' AND token = 2")
-        assert client.get(f"/exports/{export_id}/download/").content.count(b",979") == BOOKS
+        assert client.get(f"/exports/{export_id}/download/", follow_redirects=True).content.count(b",979") == BOOKS
         wait_for(lambda: emails, "the email")
         # The email about a later export shows that no second one is on its way.
         wait_for_export(database, request_export(client, "?q=island"), "state = 'done'")
