@@ -1,21 +1,15 @@
 """A backend that puts each task into Celery's queue."""
 
-from celery import shared_task
-
-from backends.base import StartAfterCommit, find_task
+from backends.base import StartAfterCommit
 
 
 class CeleryBackend(StartAfterCommit):
-    """Send each task to a Celery worker. The worker's app must include this module."""
+    """Send each task to a Celery worker."""
 
     supports_defer = True
 
     def start(self, result):
+        from config.celery import run_task  # here, because other backends don't need Celery
+
         arguments = [result.task.module_path, result.args, result.kwargs]
         run_task.apply_async(arguments, eta=result.task.run_after)
-
-
-@shared_task
-def run_task(path, args, kwargs):
-    """Run a task in a worker. Celery knows this task only, and it can run all tasks of Django."""
-    find_task(path).call(*args, **kwargs)

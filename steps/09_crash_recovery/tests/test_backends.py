@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from backends.celery import run_task
+from config.celery import run_task
 from exports.models import Export
 from exports.tasks import run_export
 from tests.exporting import ADDRESS, NEW
@@ -117,6 +117,13 @@ def test_run_task_does_not_hide_the_traceback_of_an_error_in_the_task(monkeypatc
     monkeypatch.setattr("exports.job.run", fail)
     with pytest.raises(type(error), match="a bug"):
         call_command("run_task", "exports.tasks.run_export", '[["7"], {}]')
+
+
+def test_without_a_task_for_celery_nothing_imports_it():
+    code = "import sys, django; django.setup(); from django.core.management import call_command; call_command('check')"
+    command = [sys.executable, "-c", f"{code}; print('celery' in sys.modules)"]
+    done = subprocess.run(command, cwd=django_settings.BASE_DIR, capture_output=True, text=True)
+    assert done.stdout.split()[-1] == "False", done.stderr
 
 
 def test_a_message_in_celerys_queue_can_call_nothing_but_tasks():
