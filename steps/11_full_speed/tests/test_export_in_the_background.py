@@ -70,16 +70,16 @@ def test_the_progress_is_saved_while_the_books_are_read_and_others_write(large_l
 def test_the_job_survives_ctrl_c_and_the_end_of_the_server(library):
     with silent_smtp() as (url, connections):
         library.variables["EMAIL_URL"] = url
-        with library.site() as site, logged_in(site) as client:
+        # gunicorn sends its workers SIGQUIT as well. A gthread worker that gets both signals at the same moment hangs, and
+        # gunicorn kills it after the graceful timeout.
+        with library.site("--graceful-timeout=3") as site, logged_in(site) as client:
             request_export(client)
             wait_for_jobs(connections)
             (job,) = library.processes()
             for process in [site.process, *site.process.children(), job]:
                 if os.getsid(process.pid) == os.getsid(site.process.pid):  # a terminal signals its own session
                     process.send_signal(signal.SIGINT)
-            # gunicorn sends its workers SIGQUIT as well. A gthread worker that gets both signals at the same moment
-            # hangs, and gunicorn kills it after its graceful timeout of 30 seconds.
-            site.process.wait(timeout=60)
+            site.process.wait(timeout=30)
             assert job.is_running() and job.status() != psutil.STATUS_ZOMBIE
 
 
