@@ -70,8 +70,8 @@ def test_the_progress_is_saved_while_the_books_are_read_and_others_write(large_l
 def test_the_job_survives_ctrl_c_and_the_end_of_the_server(library):
     with silent_smtp() as (url, connections):
         library.variables["EMAIL_URL"] = url
-        # gunicorn sends its workers SIGQUIT as well. A gthread worker that gets both signals at the same moment hangs, and
-        # gunicorn kills it after the graceful timeout.
+        # gunicorn also sends SIGQUIT to its workers. A gthread worker that gets both signals at the same moment hangs,
+        # and gunicorn kills it after the graceful timeout.
         with library.site("--graceful-timeout=3") as site, logged_in(site) as client:
             request_export(client)
             wait_for_jobs(connections)
