@@ -120,7 +120,7 @@ def crash_everywhere(backend):
         while was_killed:
             number += 1
             with transaction.atomic():
-                export = Export.objects.create(owner=owner)
+                export = Export.objects.create(owner=owner, filters={"genre": "novel"})
                 set_point(f"{number} {when}")
                 task.enqueue(str(export.pk))
             was_killed = run(str(export.pk))
