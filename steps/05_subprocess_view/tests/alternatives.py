@@ -1,5 +1,6 @@
-"""Four ways to run the command from a view. Three of them have problems that Popen doesn't have."""
+"""Ways to run the job from a view. All but Popen have problems."""
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -35,6 +36,20 @@ def with_daemon_thread(request):
     return HttpResponse(status=202)
 
 
+async def with_create_task(request):
+    request.task = asyncio.create_task(job_with_asyncio())
+    return HttpResponse(status=202)
+
+
+async def job_with_asyncio():
+    """A job that waits for a mail server that never answers."""
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        print("The job was cancelled.", file=sys.stderr, flush=True)
+        raise
+
+
 def with_popen(request):
     subprocess.Popen(COMMAND, stdin=subprocess.DEVNULL, start_new_session=True)
     return HttpResponse(status=202)
@@ -61,6 +76,7 @@ urlpatterns = [
     path("run/", with_subprocess_run),
     path("thread/", with_thread),
     path("daemon/", with_daemon_thread),
+    path("create_task/", with_create_task),
     path("popen/", with_popen),
     path("session/", session_of_a_thread),
 ]

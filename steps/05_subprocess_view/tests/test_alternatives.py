@@ -1,15 +1,17 @@
-"""Why the view uses Popen: what call_command(), subprocess.run() and threads do instead."""
+"""Why the view uses Popen: what call_command(), subprocess.run(), threads and asyncio do instead."""
 
 import signal
+import sys
 import threading
 from http.client import HTTPException
 
+import httpx
 import psutil
 import psycopg
 import pytest
 
 from tests.exporting import posix, silent_smtp, wait_for_jobs
-from tests.servers import gunicorn, is_alive, postgresql, wait_for
+from tests.servers import answers, environment, free_port, gunicorn, is_alive, postgresql, process, wait_for
 
 pytestmark = [
     pytest.mark.server,
@@ -104,6 +106,27 @@ def is_closed(connection):
         return False
     except ConnectionError:
         return True
+
+
+def test_under_wsgi_a_task_of_asyncio_is_cancelled_when_the_view_returns(library):
+    with library.site(**ALTERNATIVES) as site:
+        assert site.get("/create_task/")[0] == 202
+        wait_for(lambda: "The job was cancelled." in site.log.read_text(), "the end of the job")
+
+
+def test_under_asgi_a_task_of_asyncio_runs_on_and_dies_with_the_server(library, tmp_path):
+    """When the server ends, the job gets no CancelledError, so it can't clean up."""
+    port, log = free_port(), tmp_path / "uvicorn.log"
+    command = [sys.executable, "-m", "uvicorn", "--factory", "django.core.asgi:get_asgi_application", f"--port={port}"]
+    env = {**environment(library.database), "DJANGO_SETTINGS_MODULE": ALTERNATIVES["settings"]}
+    with log.open("wb") as output, process(command, env=env, stdout=output, stderr=output) as server:
+        wait_for(lambda: answers(port), "uvicorn")
+        for path in ("create_task", "books"):
+            assert httpx.get(f"http://127.0.0.1:{port}/{path}/").is_success
+        assert "The job was cancelled." not in log.read_text()
+        server.terminate()
+        server.wait()
+        assert "The job was cancelled." not in log.read_text()
 
 
 @pytest.mark.services
