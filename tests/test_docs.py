@@ -15,11 +15,10 @@ from pymdownx.superfences import SuperFencesException
 from tests.sites import build_site, built_site
 from tutorial import ROOT, all_steps
 from tutorial.repo.step_changes import about
-from tutorial.site import exercises_page, instructors_page
 from tutorial.site.diagrams import DIAGRAMS, mark
+from tutorial.site.figures import known
+from tutorial.site.from_steps import files_shown
 from tutorial.site.listings import excerpt
-from tutorial.site.measured import figures
-from tutorial.site.whole_files import files_shown, whole_files
 
 DOCS = ROOT / "docs"
 PAGES = {page.relative_to(DOCS).as_posix(): page.read_text("utf-8") for page in sorted(DOCS.rglob("*.md"))}
@@ -173,7 +172,7 @@ def typed_figures(page):
 
 def test_every_figure_comes_from_a_result_and_every_result_is_shown():
     assert {name: found for name, page in PAGES.items() if (found := typed_figures(page))} == {}
-    assert set(re.findall(r"\{\{ *([\w.]+)", "".join(map(without_code, PAGES.values())))) == figures().keys()
+    assert set(re.findall(r"\{\{ *([\w.]+)", "".join(map(without_code, PAGES.values())))) == known().keys()
     assert typed_figures("takes 3 ms, or\n\n```text\n5 ms\n```\n") == ["3 ms"]
 
 
@@ -186,12 +185,6 @@ def test_every_listing_comes_from_a_step():
     assert {name: found for name, page in PAGES.items() if (found := typed_listings(page))} == {}
     assert [name[:2] for name, page in PAGES.items() if "```sh\n" in page] == ["03", "07", "09"]
     assert typed_listings('```python title="x"\nprint()\n```\n') == ['python title="x"']
-
-
-def test_the_pages_that_are_made_of_the_steps_are_current():
-    made = whole_files() | {"exercises.md": exercises_page.page(), "instructors.md": instructors_page.page()}
-    there = {name: page for name, page in PAGES.items() if name in made or name.startswith("files/")}
-    assert there == made, "run `tutorial record`"
 
 
 def test_a_file_that_a_chapter_shows_is_found():

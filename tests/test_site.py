@@ -1,34 +1,21 @@
 """The built site in a real browser: nothing comes from elsewhere, everybody can read it, the search finds it."""
 
 import json
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import quote
 
 import pytest
 
 from tests.sites import built_site
 from tutorial.site.browser import chromium
+from tutorial.site.record import served
 
 pytestmark = pytest.mark.browser
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *arguments):
-        pass
-
-
 @pytest.fixture(scope="module")
 def address():
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=built_site())) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with served(built_site()) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

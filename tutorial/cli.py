@@ -2,18 +2,18 @@
 
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from tutorial import ROOT, UserError, end_as_with_ctrl_c
 from tutorial.learn import demo as demonstration
 from tutorial.learn import diff as comparison
 from tutorial.learn import doctor as examination
-from tutorial.learn import progress
+from tutorial.learn import progress, report
 from tutorial.learn import start as beginning
 from tutorial.repo import affected as dependents
 from tutorial.repo import branches as branching
@@ -23,16 +23,47 @@ from tutorial.site import record as recording
 
 RESULTS = ROOT / "benchmarks" / "results" / "speed.json"
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
-)
 console = Console(highlight=False, soft_wrap=True, emoji=False)
 errors = Console(highlight=False, soft_wrap=True, emoji=False, stderr=True)
 
 
+class Commands(TyperGroup):
+    """Runs a command. Its result is the exit code, and an error that the user can correct is one line."""
+
+    def invoke(self, context):
+        end_as_with_ctrl_c()
+        try:
+            raise typer.Exit(super().invoke(context) or 0)
+        except BrokenPipeError:  # the reader of the pipe has ended, as in `| head`
+            raise
+        except (UserError, OSError) as error:
+            errors.print(in_one_line(error), style="red", markup=False)
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            console.print("Stopped.")
+            raise typer.Exit(130) from None
+
+
+def in_one_line(error):
+    if isinstance(error, FileNotFoundError) and error.filename == "git":
+        return "git is not installed, or not on the PATH."
+    if isinstance(error, OSError) and error.strerror:
+        return ": ".join(filter(None, (error.filename and str(error.filename), f"{error.strerror}.")))
+    return str(error)
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+
 @app.callback()
 def main():
-    """How do I run something in the background in Django? Ten steps do the same job.
+    """How do I run something in the background in Django? Eleven steps do the same job.
 
     `tutorial demo` runs the newest step. `tutorial start 01` gives you the code to begin with, and `tutorial doctor`
     shows what this machine can run. You can write a step as 03, 3 or 03_streaming.
@@ -44,7 +75,7 @@ def main():
 
 LEARN, TEACH, KEEP = "To learn", "To teach", "To change the steps and the site"
 Step = Annotated[str, typer.Argument(help="A step, like 03 or 03_streaming, or an exercise, like 03a.", metavar="STEP")]
-Folder = Annotated[Path | None, typer.Argument(help="Your folder.", show_default="where you started it")]
+Root = Annotated[Path, typer.Option(help="The repository.", show_default="this one")]
 
 
 @app.command(rich_help_panel=LEARN)
@@ -66,7 +97,7 @@ def demo(
     same number of books starts immediately. With --timeout and without --books, the library is so large that the
     download of step 02 exceeds this timeout on your machine. For example, run `tutorial demo 02 --timeout 2`.
     """
-    stop_on_error(demonstration.run, step, books, port, timeout, folder, console)
+    return demonstration.run(step, books, port, timeout, folder, console)
 
 
 @app.command(rich_help_panel=LEARN)
@@ -81,7 +112,7 @@ def start(
     The code is the end of the previous step. The tests use a few names, and `start` lists them. You choose all
     other names.
     """
-    stop_on_error(beginning.start, step, folder, console)
+    return beginning.start(step, folder, console)
 
 
 @app.command(rich_help_panel=LEARN)
@@ -106,39 +137,35 @@ def check(
     If you name several folders, each gets a line. The tests run the code in these folders. If you don't trust it, run
     the check in a container or a virtual machine.
     """
-    end_as_with_ctrl_c()
-
-    def report():
-        examination.require_test_tools()
-        from tutorial.learn import report  # which needs psutil
-
-        return report.check(step, folders or [], as_csv, watch, limit, console)
-
-    stop_on_error(report, console=errors if as_csv else console)
+    examination.require("pytest", "pytest_django", "xdist")
+    return report.check(step, folders or [], as_csv, watch, limit, console)
 
 
 @app.command(rich_help_panel=LEARN)
 def hint(step: Step):
     """Show one more hint for the goal where your last check stopped."""
-    stop_on_error(progress.hint, step, console)
+    return progress.hint(step, console)
 
 
 @app.command(rich_help_panel=LEARN)
-def diff(step: Step, folder: Folder = None):
+def diff(
+    step: Step,
+    folder: Annotated[Path | None, typer.Argument(help="Your folder.", show_default="where you started it")] = None,
+):
     """Show how your code differs from our solution (- is yours, + is ours). Tests and READMEs are left out."""
-    stop_on_error(comparison.diff, step, folder, console)
+    return comparison.diff(step, folder, console)
 
 
 @app.command(rich_help_panel=LEARN)
 def status():
     """Show all steps, and how many goals of each you have reached."""
-    stop_on_error(progress.status, console)
+    return progress.status(console)
 
 
 @app.command(rich_help_panel=LEARN)
 def doctor():
     """Show what this machine can run, and how to install what is missing on Debian, macOS and Windows."""
-    stop_on_error(examination.run, console)
+    return examination.run(console)
 
 
 @app.command(rich_help_panel=TEACH)
@@ -148,7 +175,7 @@ def branches():
     Then `git diff step/02_httpresponse step/03_streaming` shows a step as a change, and your editor shows the history
     of a file. The command builds the branches again each time, so don't edit them.
     """
-    stop_on_error(branching.run, console)
+    return branching.run(console)
 
 
 @app.command(rich_help_panel=KEEP)
@@ -167,15 +194,13 @@ def bench(
     A million books take about twenty minutes. The results go to benchmarks/results/speed.json, and from there into
     the plots of the site. If PostgreSQL is installed, the command starts a server and measures it too.
     """
-    if missing := [name for name in ("psutil", "import_export", "matplotlib") if not find_spec(name)]:
-        console.print(f"{', '.join(missing)}: not installed. Run make test-setup.", style="red")
-        raise typer.Exit(1)
+    examination.require("import_export", "matplotlib")
     sizes = [str(count) for count in books]
     command = [sys.executable, "benchmarks/speed.py", "--books", *sizes, f"--rounds={rounds}", f"--only={only}"]
     done = subprocess.run([*command, f"--output={output.resolve()}"], cwd=ROOT)
     if done.returncode == 0 and output.resolve() == RESULTS:
         done = subprocess.run([sys.executable, "benchmarks/plots.py"], cwd=ROOT)
-    sys.exit(done.returncode)
+    return done.returncode
 
 
 @app.command(rich_help_panel=KEEP)
@@ -184,7 +209,7 @@ def carry(
     since: Annotated[
         str, typer.Option(metavar="REF", help="Also carry what was committed after this commit.", show_default=False)
     ] = "",
-    root: Annotated[Path, typer.Option(help="The repository.", show_default="this one")] = ROOT,
+    root: Root = ROOT,
 ):
     """Copy your edits of a step to all later steps, with three-way merges.
 
@@ -192,16 +217,16 @@ def carry(
     moved, is named and left as it is, and the exit code is 1. Edit that file by hand, then run the command for that
     step.
     """
-    stop_on_error(carrying.run, step, root, console, since)
+    return carrying.run(step, root, console, since)
 
 
 @app.command(rich_help_panel=KEEP)
 def affected(
     file: Annotated[str, typer.Argument(help="A file of a step: its path, or 03/library/views.py.")],
-    root: Annotated[Path, typer.Option(help="The repository.", show_default="this one")] = ROOT,
+    root: Root = ROOT,
 ):
     """List what depends on a file of a step: later copies, pages, goals, exercises and wrong attempts."""
-    stop_on_error(dependents.run, file, root, console)
+    return dependents.run(file, root, console)
 
 
 @app.command(rich_help_panel=KEEP)
@@ -210,28 +235,23 @@ def record(
 ):
     """Run every command of the chapters in a fresh copy, and write its output into the page.
 
-    An output that differs only in times, dates and ports stays as it is. The command also writes the pages with whole
-    files. All chapters take about six minutes.
+    An output that differs only in times, dates and ports stays as it is. All chapters take about six minutes.
     """
-    stop_on_error(recording.record, chapters, console)
+    return recording.record(chapters, console)
 
 
 @app.command(rich_help_panel=KEEP)
 def screenshots(
     only: Annotated[str, typer.Option(help="Only pictures with this text in their names, like mail.")] = "",
-    folder: Annotated[Path, typer.Option(help="The folder for the pictures.", show_default="docs/assets/pictures")] = (
-        ROOT / "docs" / "assets" / "pictures"
-    ),
-    books: Annotated[int, typer.Option(min=10_000, max=99_999_999, help="How many books the library has.")] = 2_000_000,
 ):
     """Take the site's pictures again. They show pages, a browser, a terminal and an email of the running steps.
 
-    This needs Chromium, Xvfb and xcompmgr, and takes about two minutes. With fewer than two million books, a download
-    or an export may end before its picture is taken.
+    This needs Chromium, Xvfb and xcompmgr, and takes about two minutes.
     """
-    from tutorial.site import screenshots as pictures  # which needs what only the tests have
+    examination.require("PIL", "playwright", "Xlib")
+    from tutorial.site import screenshots as pictures
 
-    stop_on_error(pictures.run, only, folder, books, console)
+    pictures.run(only, ROOT / "docs" / "assets" / "pictures", 2_000_000, console)
 
 
 @app.command(rich_help_panel=KEEP)
@@ -241,47 +261,20 @@ def diagrams(
     ] = Path("node_modules/mermaid/dist/mermaid.min.js"),
 ):
     """Draw the site's sequence diagrams again, from docs/assets/diagrams/*.mmd. This needs Chromium."""
-    stop_on_error(drawing.run, mermaid, console)
+    examination.require("playwright")
+    drawing.run(mermaid, console)
 
 
 @app.command(rich_help_panel=KEEP)
-def constraints(
-    output: Annotated[Path, typer.Option(help="The file for the versions.", show_default="constraints.txt")] = (
-        ROOT / "constraints.txt"
-    ),
-):
+def constraints():
     """Find the newest versions of all packages in pyproject.toml, and write constraints.txt.
 
     The list is for Python 3.11 and newer, on Linux, macOS and Windows. This command needs the package index.
     """
-    if not find_spec("uv"):
-        console.print("uv is not installed. Run make test-setup.", style="red")
-        raise typer.Exit(1)
+    examination.require("uv")
     command = ["uv", "pip", "compile", "--universal", "--python-version=3.11", "--all-extras", "--upgrade"]
-    command += ["--no-annotate", "--no-header", "--quiet", f"--output-file={output.resolve()}", "pyproject.toml"]
-    sys.exit(subprocess.run([sys.executable, "-m", *command], cwd=ROOT, stdout=subprocess.DEVNULL).returncode)
-
-
-def stop_on_error(action, *arguments, console=console):
-    """Run it. Print an error that the user can correct in one line."""
-    try:
-        raise typer.Exit(action(*arguments) or 0)
-    except (UserError, OSError) as error:
-        if isinstance(error, BrokenPipeError):  # the reader of the pipe has ended, as in `| head`
-            raise
-        console.print(in_one_line(error), style="red", markup=False)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        console.print("Stopped.")
-        raise typer.Exit(130) from None
-
-
-def in_one_line(error):
-    if isinstance(error, FileNotFoundError) and error.filename == "git":
-        return "git is not installed, or not on the PATH."
-    if isinstance(error, OSError) and error.strerror:
-        return ": ".join(filter(None, (error.filename and str(error.filename), f"{error.strerror}.")))
-    return str(error)
+    command += ["--no-annotate", "--no-header", "--quiet", "--output-file=constraints.txt", "pyproject.toml"]
+    return subprocess.run([sys.executable, "-m", *command], cwd=ROOT, stdout=subprocess.DEVNULL).returncode
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ def of_exercise(folder):
         title=facts["title"],
         goal=facts["task"],
         minutes=facts["minutes"],
-        page=f"docs/exercises/{step.name}.md",
+        page="docs/exercises.md",
         begins_with=f"step {step.name[:2]}, whole",
         starter=starter,
         solution=patched(starter, folder / "solution.diff"),

@@ -1,5 +1,6 @@
 """`tutorial carry`: take an edit of one step forward through all later steps."""
 
+import os
 import subprocess
 import tempfile
 from difflib import SequenceMatcher
@@ -108,8 +109,9 @@ def committed(step, file, commit):
     return shown.stdout if shown.returncode == 0 else None
 
 
-def git(folder, *arguments, fails=""):
-    run = subprocess.run(["git", *arguments], cwd=folder, capture_output=True)
+def git(folder, *arguments, fails="", **variables):
+    """Return what git prints (bytes), or raise UserError with the reason why it failed."""
+    run = subprocess.run(["git", *arguments], cwd=folder, env={**os.environ, **variables}, capture_output=True)
     if run.returncode:
         raise UserError(f"git can't help here: {run.stderr.decode().strip() or fails}.")
     return run.stdout

@@ -20,10 +20,7 @@ def executable():
 @contextmanager
 def chromium(**options):
     """A headless Chromium, driven by Playwright."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        raise UserError("Playwright is not installed. make test-setup installs it.") from None
+    from playwright.sync_api import sync_playwright  # which only the tests install
 
     # Chromium refuses its sandbox to root.
     arguments = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []

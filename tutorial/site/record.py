@@ -18,19 +18,18 @@ import threading
 import time
 import venv
 from contextlib import ExitStack, contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 from tutorial import ROOT, UserError, all_steps
-from tutorial.site import exercises_page, instructors_page
-from tutorial.site.whole_files import whole_files
 
 BLOCK = re.compile(r"^```bash\n(?P<typed>[^`]*)^```\n(?:\n```text\n(?P<shown>[^`]*)^```\n)?", re.MULTILINE)
 HOME = "/home/you/django-in-the-background"  # what a page shows in place of the copy
 READY = "with Ctrl-C"  # the last words of a demo that runs
 LONGEST = 5_000  # characters of an output
 PATIENCE = 300  # seconds for one block
+BOOK = {"title": "Fantastic Mr. Fox", "authors": [{"name": "Roald Dahl"}], "publish_date": "1988"}
 # What differs from run to run, and says nothing about whether the chapter is right.
 VARIES = [
     (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "ID"),
@@ -51,7 +50,10 @@ def blocks(page):
 
 def run_page(page, root):
     """Run the blocks of a page in a copy of the repository; gives what each printed."""
-    with tempfile.TemporaryDirectory() as home, open_library() as url, ExitStack() as demos:
+    with tempfile.TemporaryDirectory() as home, served(home) as url, ExitStack() as demos:
+        open_library = Path(home) / "api" / "books"  # for `email_book`, because a test must not ask the real one
+        open_library.parent.mkdir()
+        open_library.write_text(json.dumps({"ISBN:9780140328721": BOOK}), "utf-8")
         reader = Reader(root, Path(home), OPEN_LIBRARY_URL=url)
         return [reader.types(typed, shown, demos) for typed, shown in blocks(page)]
 
@@ -94,10 +96,6 @@ def record(names, console, root=ROOT):
             recorded = rewritten(text, run_page(text, copy))
         page.write_text(recorded, "utf-8")
         console.print(f"{page.name}: {'as it was' if recorded == text else 'rewritten'}")
-    (root / "docs" / "files").mkdir(exist_ok=True)
-    made = {"exercises.md": exercises_page.page(), "instructors.md": instructors_page.page(root)}
-    for name, text in (whole_files(root) | made).items():
-        (root / "docs" / name).write_text(text, "utf-8")
 
 
 def normalised(text):
@@ -120,25 +118,15 @@ class Reader:
         """Run one block, and give what it printed. A demo goes on until the next one, or the end of the page."""
         if "make demo" in typed:
             demos.close()
-            return self.clean(demos.enter_context(self.demo(typed)))
-        done = self.run(typed)
+            return self.clean(demos.enter_context(running(["bash", "-c", typed], cwd=self.root, env=self.environment)))
+        place = self.home / "where-the-shell-is"
+        script = f"trap 'pwd > {place}' EXIT\nset -e\n{typed.replace('127.0.0.1:8000', f'127.0.0.1:{self.port}')}"
+        kinds = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "timeout": PATIENCE}
+        done = subprocess.run(["bash", "-c", script], cwd=self.folder, env=self.environment, **kinds)
+        self.folder = Path(place.read_text("utf-8").strip())
         if done.returncode and shown is None:
             raise UserError(f"This ended with exit code {done.returncode}:\n{typed}{done.stdout}")
         return self.clean(done.stdout)
-
-    def run(self, typed):
-        place = self.home / "where-the-shell-is"
-        script = f"trap 'pwd > {place}' EXIT\nset -e\n{typed.replace('127.0.0.1:8000', f'127.0.0.1:{self.port}')}"
-        done = subprocess.run(["bash", "-c", script], **self.options(), timeout=PATIENCE)
-        self.folder = Path(place.read_text("utf-8").strip())
-        return done
-
-    def demo(self, typed):
-        return running(["bash", "-c", typed], cwd=self.root, env=self.environment)
-
-    def options(self):
-        kinds = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        return {"cwd": self.folder, "env": self.environment, **kinds}
 
     def clean(self, printed):
         """What the page may show: no path and no port of this machine."""
@@ -172,22 +160,15 @@ def running(command, **options):
             process.wait(60)
 
 
+class Handler(SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
 @contextmanager
-def open_library():
-    """A web server in the place of Open Library, which a test must not ask; gives its URL."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            (key,) = parse_qs(urlsplit(self.path).query)["bibkeys"]
-            book = {"title": "Fantastic Mr. Fox", "authors": [{"name": "Roald Dahl"}], "publish_date": "1988"}
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(json.dumps({key: book}).encode())
-
-        def log_message(self, *arguments):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+def served(folder):
+    """A web server for the files in a folder; gives its URL."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder)) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
