@@ -2,12 +2,64 @@
 
 import importlib.util
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from tutorial import ROOT, all_steps, find_step, ignore_local
+from tutorial import ROOT, all_steps, find_step
+from tutorial.cli import app
+from tutorial.repo.step_changes import copy_step
+
+TUTORIAL = Path(sys.executable).with_name("tutorial")
+
+
+@pytest.fixture
+def tutorial():
+    """Runs the command `tutorial` in this process. Gives what it printed, after it has ended with that exit code."""
+
+    def run(*arguments, code=0):
+        done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        assert done.exit_code == code, done.output
+        assert done.exception is None or isinstance(done.exception, SystemExit)
+        return done
+
+    return run
+
+
+@pytest.fixture
+def started():
+    """Starts the command in its own process, which heeds Ctrl-C. After the test, it is killed if it hasn't ended."""
+    processes = []
+
+    def start(*arguments, **options):
+        heed = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731
+        options |= {"stdout": subprocess.PIPE, "text": True, "start_new_session": True, "preexec_fn": heed}
+        processes.append(subprocess.Popen([TUTORIAL, *map(str, arguments)], **options))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def until(words, process):
+    """What the process prints until it has said these words. One that does not say them in time is killed."""
+    printed, stop = "", threading.Timer(240, process.kill)
+    stop.start()
+    try:
+        while words not in printed:
+            line = process.stdout.readline()
+            assert line, f"It never said {words!r}, but: {printed}"
+            printed += line
+    finally:
+        stop.cancel()
+    return printed
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +67,7 @@ def template(tmp_path_factory):
     """A copy of the steps in a separate git repository, to be copied."""
     root = tmp_path_factory.mktemp("template") / "doctored"
     for step in all_steps():
-        shutil.copytree(step, root / "steps" / step.name, ignore=ignore_local(step))
+        copy_step(step, root / "steps" / step.name)
     shutil.copy(ROOT / ".gitignore", root)
     commit_all(root)
     return root

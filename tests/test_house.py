@@ -52,20 +52,8 @@ def test_what_a_step_installs_is_what_the_repository_installs_for_it(step):
     assert names(to_test) <= names(project["dependencies"] + extras["test"] + extras["fast"]) - names(to_run)
 
 
-def test_no_lock_file_is_committed():
-    locks = {"uv.lock", "poetry.lock", "Pipfile.lock", "pdm.lock", "package-lock.json", "yarn.lock", "pylock.toml"}
-    assert [path for path in tracked() if path.name in locks] == []
-
-
 def test_the_two_supported_pairs_of_python_and_django():
     import django
 
     newest = django.VERSION[:2] >= (6, 0)
     assert newest == (sys.version_info >= (3, 12))
-
-
-def test_the_article_is_credited():
-    for page in ("README.md", "docs/index.md"):
-        text = (ROOT / page).read_text("utf-8")
-        assert "taranjeet" in text and "2018" in text
-        assert "Management Commands: Async Tasks without Celery in Django" in " ".join(text.split())

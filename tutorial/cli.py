@@ -225,7 +225,7 @@ def affected(
     file: Annotated[str, typer.Argument(help="A file of a step: its path, or 03/library/views.py.")],
     root: Root = ROOT,
 ):
-    """List what depends on a file of a step: later copies, pages, goals, exercises and wrong attempts."""
+    """List what names a file of a step: later steps, pages, goals, exercises and wrong attempts."""
     return dependents.run(file, root, console)
 
 

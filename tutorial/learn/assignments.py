@@ -10,10 +10,17 @@ from pathlib import Path
 
 from tutorial import ROOT, UserError, all_steps, find_step
 from tutorial.learn import goals
-from tutorial.repo.step_changes import about, added_tests, carried_tests, neighbours, start_project, step_files
+from tutorial.repo.step_changes import (
+    about,
+    added_tests,
+    carried_tests,
+    neighbours,
+    start_project,
+    step_files,
+    write_files,
+)
 
 EXERCISES = ROOT / "exercises"
-OURS = ("step.toml", "README.md")  # of a step, and not of who begins with its code
 
 
 @dataclass(frozen=True)
@@ -45,14 +52,7 @@ class Assignment:
         """Write the code to begin with into `folder`. Raises OSError."""
         if not self.starter:
             start_project(folder)
-        write(folder, self.starter)
-
-
-def write(folder, files):
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        write_files(folder, self.starter)
 
 
 def find(name):
@@ -83,7 +83,7 @@ def of_step(step):
         minutes=facts["teach"].get("alone", facts["teach"]["one_day"]),
         page=f"docs/{step.name}.md",
         begins_with=f"the end of step {before.name[:2]}" if before else "a new Django project",
-        starter=without(step_files(before), OURS) if before else {},
+        starter=to_begin_with(step_files(before)) if before else {},
         solution=files,
         tests=[test for test in tests if not test.startswith(tuple(task.leaves_out) or "-")],
         test_files=needed_for_tests(files),
@@ -114,8 +114,9 @@ def of_exercise(folder):
     """An exercise begins with the whole of its step, and its solution is a diff to that. Its tests are its own."""
     facts = tomllib.loads((folder / "exercise.toml").read_text("utf-8"))
     (step,) = [step for step in all_steps() if step.name[:2] == folder.name[:2]]
-    files, tests = step_files(step), folder_files(folder / "tests", "tests/exercise/")
-    starter = without(files, OURS)
+    files = step_files(step)
+    tests = {f"tests/exercise/{name}": content for name, content in step_files(folder / "tests").items()}
+    starter = to_begin_with(files)
     return Assignment(
         number=folder.name[:3],
         name=folder.name,
@@ -135,7 +136,7 @@ def of_exercise(folder):
 def patched(files, diff):
     """The files after `git apply`. A diff that does not fit any more is a UserError."""
     with tempfile.TemporaryDirectory() as place:
-        write(Path(place), files)
+        write_files(Path(place), files)
         # Nothing above this folder is a repository to git, wherever temporary folders are.
         here = {**os.environ, "GIT_CEILING_DIRECTORIES": str(Path(place).parent)}
         done = subprocess.run(["git", "apply", str(diff)], cwd=place, env=here, capture_output=True, text=True)
@@ -145,15 +146,10 @@ def patched(files, diff):
 
 
 def needed_for_tests(files):
-    return {name: content for name, content in files.items() if name.startswith("tests/") or name in NEEDED}
+    needed = ("pytest.ini", "step.toml")
+    return {name: content for name, content in files.items() if name.startswith("tests/") or name in needed}
 
 
-NEEDED = ("pytest.ini", "step.toml")
-
-
-def without(files, names):
-    return {name: content for name, content in files.items() if name not in names}
-
-
-def folder_files(folder, prefix):
-    return {prefix + name: content for name, content in step_files(folder).items()}
+def to_begin_with(files):
+    """Without what is a step's own, and not of who begins with its code."""
+    return {name: content for name, content in files.items() if name not in ("step.toml", "README.md")}

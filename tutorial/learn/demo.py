@@ -9,17 +9,16 @@ import sqlite3
 import subprocess
 import sys
 import time
-import tomllib
 from contextlib import closing, contextmanager
 
-from tutorial import UserError, all_steps, end_as_with_ctrl_c, find_step, ignore_local, keep_out_of_solutions
+from tutorial import UserError, all_steps, find_step, keep_out_of_solutions
+from tutorial.repo.step_changes import about, copy_step
 
 MARK = ".made-by-the-demo"  # in the folders that the demo may make anew
 
 
 def run(name, books, port, timeout, parent, console):
     """Prepare the step in a folder below `parent`, fill its library, and serve it until Ctrl-C."""
-    end_as_with_ctrl_c()
     keep_out_of_solutions(parent)
     step = find_step(name) if name else all_steps()[-1]
     demo = Demo(step, books or (books_that_outlast(timeout) if timeout else 100_000), port, parent.resolve())
@@ -35,7 +34,7 @@ class Demo:
 
     def __init__(self, step, books, port, parent):
         self.step, self.books, self.port = step, books, port
-        self.about = tomllib.loads((step / "step.toml").read_text("utf-8"))
+        self.about = about(step)
         self.folder, self.data = parent / step.name, parent / f"{step.name}-data"
         self.database = parent / f"{step.name}-{books}.sqlite3"
         self.environment = {**os.environ, "DATABASE_URL": f"sqlite:///{self.database}", "DATA_DIR": str(self.data)}
@@ -170,15 +169,12 @@ def kill_all(process):
 
 def copy_anew(step, folder):
     """Copy the step into `folder`, in place of an earlier copy, but never of anything else."""
-    try:
-        if folder.exists():
-            if not (folder / MARK).is_file():
-                raise UserError(f"{folder} was not made by the demo, so it is not replaced. Name another --folder.")
-            shutil.rmtree(folder)
-        shutil.copytree(step, folder, ignore=ignore_local(step))
-        (folder / MARK).touch()
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror}.") from None
+    if folder.exists():
+        if not (folder / MARK).is_file():
+            raise UserError(f"{folder} was not made by the demo, so it is not replaced. Name another --folder.")
+        shutil.rmtree(folder)
+    copy_step(step, folder)
+    (folder / MARK).touch()
 
 
 def refuse_taken_port(port):

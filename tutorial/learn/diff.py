@@ -29,16 +29,13 @@ def diff(name, folder, console):
 def is_compared(path, content):
     """Whether it is the learner's code: not a test, not what an editor or git keeps, not a picture."""
     hidden = any(part.startswith(".") for part in Path(path).parts)
-    return not (hidden or path.startswith("tests/") or path in ("README.md", "step.toml", "pytest.ini")) and (
-        b"\0" not in content
-    )
+    is_ours = path.startswith("tests/") or path in ("README.md", "step.toml", "pytest.ini")
+    return not (hidden or is_ours or b"\0" in content)
 
 
 def difference(path, yours, ours, name):
     texts = [(content or b"").decode(errors="replace").splitlines() for content in (yours, ours)]
     lines = list(difflib.unified_diff(*texts, f"yours/{path}", f"{name}/{path}", lineterm=""))
-    if not lines and yours is None:
-        lines = [f"+++ {name}/{path}, which is empty, is not in yours"]
-    elif not lines and ours is None:
-        lines = [f"--- yours/{path}, which is empty, is not in {name}"]
-    return "\n".join(lines or [f"--- yours/{path} differs in the ends of its lines only"])
+    return (
+        "\n".join(lines) or f"{path}: only the ends of lines differ, or one of the two is missing and the other empty"
+    )

@@ -1,9 +1,8 @@
 """The pytest plugin of `tutorial check`: selects the tests to run now, and writes down the outcome of each test.
 
-The environment variable CHECK has JSON with six keys: `server` (run the tests with servers, or the others), `goals`
-(the tests of each goal), `also_runs` (tests that run although they are traps or need a service), `only` (the indexes
-of the goals to run), `carried` (the indexes of the goals with tests of earlier steps) and `changed` (the files that the
-learner has changed). A test of an earlier step doesn't run if it needs a server, or if it covers no changed file.
+The environment variable CHECK has JSON with three keys: `server` (run the tests with servers, or the others), `goals`
+(see goals/__init__.py) and `changed` (the files that the learner has changed). A test of an earlier step doesn't run if
+it needs a server, or if it covers no changed file.
 
 OUTCOMES is the file to write to. Each line is a JSON object with `test` (a node id), `outcome` and `reason`. The reason
 of a test that is expected is "server" if it needs one.
@@ -23,37 +22,40 @@ LEFT_OUT = {
     "slow": "takes too long",
     "trap": "shows a limit of this step that your code may not have",
 }
-ALSO_RUNS = ("services", "trap")  # where a goal says so, these tests run. Without the service, pytest skips them.
+ALSO_RUNS = {"services", "trap"}  # where a goal says so, these tests run. Without the service, pytest skips them.
 
 
 class Selection:
     def __init__(self, check, write):
-        self.server, self.only, self.write = check["server"], check["only"], write
-        self.goals = [Goal("", tuple(tests), ()) for tests in check["goals"]]
-        self.also_runs, self.carried, self.changed = set(check["also_runs"]), check["carried"], check["changed"]
+        self.server, self.changed, self.write = check["server"], check["changed"], write
+        self.goals = [Goal(**goal) for goal in check["goals"]]
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config, items):
         """Keep the tests to run now, in the order of the goals. First write down all tests."""
-        numbers = {item: self.number(item) for item in items}
-        items.sort(key=numbers.get)
+        items.sort(key=lambda item: self.goals.index(self.goal(item)))
         reasons = {item: self.left_out(item) for item in items}
         for item in items:
             self.write(item.nodeid, "left out" if reasons[item] else "expected", reasons[item] or needs(item))
         self.write("", "collected")
-        chosen = [item for item in items if not reasons[item] and numbers[item] in self.only]
-        chosen = [item for item in chosen if bool(needs(item)) == self.server]
+        chosen = [item for item in items if not reasons[item] and bool(needs(item)) == self.server]
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
         items[:] = chosen
 
-    def number(self, item):
-        return next((number for number, goal in enumerate(self.goals) if goal.has(item.nodeid)), len(self.goals))
+    def goal(self, item):
+        return next(goal for goal in self.goals if goal.has(item.nodeid))
 
     def left_out(self, item):
         """Why the check doesn't run this test. An empty text if it does."""
-        if self.number(item) in self.carried and (needs(item) or not self.covers_a_change(item)):
+        goal = self.goal(item)
+        if goal.carried and (needs(item) or not self.covers_a_change(item)):
             return "tests of earlier steps with a server, or of unchanged code, don't run"
-        return left_out(item, item.nodeid.partition("[")[0] in self.also_runs)
+        marks = {mark.name for mark in item.iter_markers()}
+        if item.name.startswith("test_trap_"):
+            marks.add("trap")
+        if item.nodeid.partition("[")[0] in goal.also_runs:
+            marks -= ALSO_RUNS
+        return next((reason for mark, reason in LEFT_OUT.items() if mark in marks), "")
 
     def covers_a_change(self, item):
         """Whether it covers a file that the learner has changed. A test that doesn't say what it covers does."""
@@ -63,12 +65,6 @@ class Selection:
 
 def needs(item):
     return "server" if item.get_closest_marker("server") else ""
-
-
-def left_out(item, also_runs):
-    marks = {mark.name for mark in item.iter_markers()} | ({"trap"} if item.name.startswith("test_trap_") else set())
-    marks -= set(ALSO_RUNS if also_runs else ())
-    return next((reason for mark, reason in LEFT_OUT.items() if mark in marks), "")
 
 
 class Outcomes:

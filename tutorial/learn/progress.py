@@ -42,10 +42,6 @@ def remember(task, **facts):
     keep({**read_all(), task.name: read(task) | facts})
 
 
-def forget(task):
-    keep({name: facts for name, facts in read_all().items() if name != task.name})
-
-
 def keep(known):
     """Write the file. If that fails, only the memory is lost."""
     part = FILE.with_name(f"{FILE.name}.part")
@@ -63,7 +59,8 @@ def hint(name, console):
     if "goals" in known and known.get("reached") == known["goals"]:
         console.print(f"All goals of {task.number} are reached. Compare with our solution: tutorial diff {task.number}")
         return
-    goal, given = all_goals[min(known.get("goal", 0), len(all_goals) - 1)], known.get("hints", 0)
+    goal = next((goal for goal in all_goals if goal.says == known.get("goal")), all_goals[0])
+    given = known.get("hints", 0)
     console.print(f"{goal.says}", markup=False, style="bold")
     if given >= len(goal.hints):
         for count, text in enumerate(goal.hints, 1):

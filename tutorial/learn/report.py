@@ -1,15 +1,14 @@
 """`tutorial check`: print which goals of a step a learner's code reaches, and what comes next."""
 
 import csv
-import os
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
+from dataclasses import replace
 
 from rich.markup import escape
 
-from tutorial import UserError, is_local
+from tutorial import UserError, files_below
 from tutorial.learn import assignments, progress
 from tutorial.learn.run_tests import FAILED, NOT_CHECKED, REACHED, UNKNOWN, Result
 from tutorial.learn.run_tests import check as run_check
@@ -23,19 +22,19 @@ def check(name, folders, as_csv, watch, limit, console):
     if watch and (as_csv or len(folders) > 1):
         raise UserError("--watch is for one folder, and not for --csv.")
     if len(folders) > 1 or as_csv:
-        return check_many(task, folders, as_csv, limit, console)
+        return check_many(task, folders or [None], limit)
     folder = progress.folder_of(task, folders[0] if folders else None)
     if watch:
         check_after_each_save(task, folder, limit, console)
     return 0 if check_one(task, folder, limit, console).is_complete() else 1
 
 
-def check_one(task, folder, limit, console, first=None, changed=lambda: None):
-    """Check a folder, and print each goal as soon as it is known. The goal with the index `first` comes first."""
-    report = Report(task, console, first)
+def check_one(task, folder, limit, console, changed=lambda: None):
+    """Check a folder, and print each goal as soon as it is known."""
+    report = Report(task, console)
     console.print(f"\n[bold]{escape(task.heading)}[/bold]: checking {escape(str(folder))}\n")
     with console.status(f"Running tests, for at most {limit} seconds …"):
-        result = run_check(task, folder, limit, first, lambda result: (changed(), report.update(result)))
+        result = run_check(task, folder, limit, lambda result: (changed(), report.update(result)))
     report.end(result)
     return result
 
@@ -43,9 +42,8 @@ def check_one(task, folder, limit, console, first=None, changed=lambda: None):
 class Report:
     """Prints each goal once, in order, when all its tests have run."""
 
-    def __init__(self, task, console, first=None):
-        self.task, self.console, goals = task, console, list(task.task.goals)
-        self.coming = goals if first is None else [goals[first], *goals[:first], *goals[first + 1 :]]
+    def __init__(self, task, console):
+        self.task, self.console, self.coming = task, console, list(task.task.goals)
         self.in_detail = True  # until the first goal that failed
 
     def update(self, result):
@@ -55,14 +53,12 @@ class Report:
     def end(self, result):
         """Print what is left, and what comes next. Remember it for `tutorial hint` and `tutorial status`."""
         self.update(result)
-        console, number, todo = self.console, self.task.number, next_goal(result)
+        console, number, goal = self.console, self.task.number, next_goal(result)
         if result.trouble:
             console.print("The tests could not be run to their end:" if result.tests else "The tests could not be run:")
             console.print(f"  {result.trouble}", style="red", markup=False)
             for test in result.failed()[:SHOWN] if self.in_detail else []:
                 self.print_test(result, test)
-        elif self.coming:
-            console.print(f"  The other {len(self.coming)} goals are checked when this one is reached.")
         if result.trouble and not result.tests:  # nothing is known about the goals, so what was known stays
             progress.remember(self.task, folder=str(result.folder))
             console.print("\nCorrect this error, and check again.\n")
@@ -70,15 +66,15 @@ class Report:
         console.print(f"\n{score(result)}")
         facts = {"folder": str(result.folder), "reached": len(result.goals(REACHED)), "goals": checked(result)}
         if result.is_complete():
-            progress.remember(self.task, goal=0, hints=0, **facts)
+            progress.remember(self.task, goal="", hints=0, **facts)
             console.print(f"All goals reached. Compare with our solution: tutorial diff {number}\n", style="green")
-        elif todo is not None:
-            known, goal = progress.read(self.task), self.task.task.goals[todo]
-            hints = known.get("hints", 0) if known.get("goal") == todo else 0
+        elif goal:
+            known = progress.read(self.task)
+            hints = known.get("hints", 0) if known.get("goal") == goal.says else 0
             if not (hint := hint_for_test(result, goal)):
                 hints = max(hints, 1)
                 hint = goal.hints[hints - 1]
-            progress.remember(self.task, goal=todo, hints=hints, **facts)
+            progress.remember(self.task, goal=goal.says, hints=hints, **facts)
             console.print(f"\n[bold]Next[/bold]: {escape(goal.says)}")
             console.print(f"[bold]Hint[/bold]: {escape(hint)}")
             console.print(f"More: tutorial hint {number}\n")
@@ -105,9 +101,8 @@ class Report:
 
 
 def next_goal(result):
-    """The index of the first goal that is not reached; None if there is none."""
-    goals = result.goals(FAILED) or result.goals(UNKNOWN)
-    return result.assignment.task.goals.index(goals[0]) if goals else None
+    """The first goal that is not reached; None if there is none."""
+    return next(iter(result.goals(FAILED) or result.goals(UNKNOWN)), None)
 
 
 def hint_for_test(result, goal):
@@ -160,30 +155,25 @@ def in_short(message):
     return text if len(text) <= 300 else f"{text[:300]}…"
 
 
-def check_many(task, folders, as_csv, limit, console):
-    """Print a line for each folder. A folder that cannot be checked does not stop the list."""
+def check_many(task, folders, limit):
+    """Print a line of CSV for each folder. A folder that cannot be checked does not stop the list."""
     table, complete = csv.writer(sys.stdout, lineterminator="\n"), 0
-    if as_csv:
-        table.writerow(["folder", "goals", "of", "passed", "failed", "seconds", "next"])
-    for folder in folders or [None]:
+    table.writerow(["folder", "goals", "of", "passed", "failed", "seconds", "next"])
+    for folder in folders:
         try:
             real = progress.folder_of(task, folder)
             folder = folder or real  # a list is easier to read with the names that were typed
             result = run_check(task, real, limit)
         except (UserError, OSError) as error:
             result = Result(task, folder, trouble=str(error))
-        todo, reached, of = next_goal(result), len(result.goals(REACHED)), checked(result)
-        says = result.trouble or ("" if todo is None else task.task.goals[todo].says)
+        goal, reached = next_goal(result), len(result.goals(REACHED))
+        says = result.trouble or (goal.says if goal else "")
         complete += result.is_complete()
-        if as_csv:
-            table.writerow(
-                [folder, reached, of, len(result.passed()), len(result.failed()), round(result.seconds), says]
-            )
-            sys.stdout.flush()
-        else:
-            console.print(f"{reached} of {of}  {folder}  {says}", markup=False)
-    print(f"{complete} of {len(folders or [None])} have reached all goals of {task.number}.", file=sys.stderr)
-    return 0 if complete == len(folders or [None]) else 1
+        counts = [reached, checked(result), len(result.passed()), len(result.failed()), round(result.seconds)]
+        table.writerow([folder, *counts, says])
+        sys.stdout.flush()
+    print(f"{complete} of {len(folders)} have reached all goals of {task.number}.", file=sys.stderr)
+    return 0 if complete == len(folders) else 1
 
 
 class FileSaved(Exception):
@@ -192,7 +182,7 @@ class FileSaved(Exception):
 
 def check_after_each_save(task, folder, limit, console):
     """Check again whenever a file of the folder is saved, beginning with the goal that failed. Ctrl-C ends it."""
-    first = None
+    in_order = task
     while True:
         seen = saved(folder)
 
@@ -201,7 +191,9 @@ def check_after_each_save(task, folder, limit, console):
                 raise FileSaved
 
         try:
-            first = next_goal(check_one(task, folder, limit, console, first, stop_if_saved))
+            goal = next_goal(check_one(in_order, folder, limit, console, stop_if_saved))
+            goals = sorted(task.task.goals, key=lambda each, first=goal: each != first)
+            in_order = replace(task, task=replace(task.task, goals=goals))
         except UserError as error:
             console.print(str(error), style="red", markup=False)
         except FileSaved:
@@ -225,11 +217,8 @@ def wait_for_change(folder, seen):
 def saved(folder):
     """When each file was saved: its time and size, by its path inside of the folder."""
     times = {}
-    for place, folders, files in os.walk(folder):
-        here = Path(place).relative_to(folder)
-        folders[:] = [name for name in folders if name != ".git" and not is_local(here / name)]
-        for name in files:
-            with suppress(OSError):  # deleted just now, or a link to nothing
-                found = Path(place, name).stat()
-                times[here / name] = found.st_mtime_ns, found.st_size
+    for name in files_below(folder):
+        with suppress(OSError):  # deleted just now
+            found = (folder / name).stat()
+            times[name] = found.st_mtime_ns, found.st_size
     return times

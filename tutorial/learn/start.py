@@ -1,6 +1,5 @@
 """`tutorial start`: a folder with the code to begin with, and what to build in it."""
 
-import shutil
 from pathlib import Path
 
 from rich.markup import escape
@@ -14,27 +13,11 @@ def start(name, folder, console):
     task = assignments.find(name)
     folder = (folder or Path("learn") / task.name).absolute()
     keep_out_of_solutions(folder)
-    make_room(folder)
-    try:
-        task.put(folder)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror}.") from None
-    except KeyboardInterrupt:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    progress.forget(task)
-    progress.remember(task, folder=str(folder), goal=0, hints=0)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} already exists and is not empty. Name another folder.")
+    task.put(folder)
+    progress.keep({**progress.read_all(), task.name: {"folder": str(folder)}})
     say_what_to_build(task, folder, console)
-
-
-def make_room(folder):
-    """Leave alone what is there already."""
-    try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UserError(f"{folder} already exists and is not empty. Name another folder.")
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror}.") from None
 
 
 def say_what_to_build(task, folder, console):

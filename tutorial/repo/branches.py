@@ -5,9 +5,8 @@ import tempfile
 from pathlib import Path
 
 from tutorial import ROOT, UserError, all_steps
-from tutorial.learn.assignments import write
 from tutorial.repo.carry import git
-from tutorial.repo.step_changes import about, step_files
+from tutorial.repo.step_changes import about, copy_step
 
 EMAIL = "tutorial@example.com"  # the committer of each commit: only such branches are replaced
 WHO = {"NAME": "Django in the background", "EMAIL": EMAIL, "DATE": "2026-01-01T00:00:00Z"}
@@ -44,7 +43,7 @@ def commit_steps(place, steps):
     git(place, "init", "--quiet", **variables)
     for step in steps:
         git(place, "rm", "-r", "--quiet", "--ignore-unmatch", ".", **variables)
-        write(place, step_files(step))
+        copy_step(step, place)
         git(place, "add", "--all", "--force", ".", **variables)
         facts = about(step)
         message = f"{step.name[:2]} {facts['title']}\n\n{facts['goal']}\n\nMade by `tutorial branches`."

@@ -8,19 +8,26 @@ import tomllib
 from itertools import chain
 from pathlib import Path
 
-from tutorial import ROOT, UserError, all_steps, ignore_local, is_local
+from tutorial import ROOT, UserError, all_steps, files_below
 
 PER_STEP = {"README.md", "step.toml"}  # each step writes its own
 
 
 def step_files(step):
     """Return the contents of a step's files by name, without what running the step leaves behind."""
-    files = {}
-    for path in step.rglob("*"):
-        name = path.relative_to(step)
-        if path.is_file() and not is_local(name):
-            files[name.as_posix()] = path.read_bytes()
-    return files
+    return {name.as_posix(): (step / name).read_bytes() for name in files_below(step)}
+
+
+def write_files(folder, files):
+    """Write files into a folder: the contents by their names."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def copy_step(step, folder):
+    write_files(folder, step_files(step))
 
 
 def about(step):
@@ -104,7 +111,7 @@ def passing_before(step, before, folder, *options):
     """
     copy_step(before, folder)
     shutil.rmtree(folder / "tests", ignore_errors=True)
-    shutil.copytree(step / "tests", folder / "tests", ignore=ignore_local(step / "tests"))
+    copy_step(step / "tests", folder / "tests")
     shutil.copy(step / "pytest.ini", folder)
     added = added_tests(step, before)
     command = [sys.executable, "-m", "pytest", "-q", "-rp", "--tb=no", "-p", "no:cacheprovider"]
@@ -118,13 +125,9 @@ def passing_before(step, before, folder, *options):
     return re.findall(r"^PASSED (.*)$", run.stdout, re.MULTILINE)
 
 
-def copy_step(step, folder):
-    shutil.copytree(step, folder, ignore=ignore_local(step))
-
-
 def start_project(folder):
     """Create what comes before the first step: a new Django project with an empty app `library`."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for command in (["startproject", "config", "."], ["startapp", "library"]):
         command = [sys.executable, "-m", "django", *command]
         done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -2,7 +2,8 @@
 
 import hashlib
 
-from tutorial import ROOT, UserError
+from tutorial import ROOT
+from tutorial.site.browser import chromium
 
 DIAGRAMS = ROOT / "docs" / "assets" / "diagrams"
 INK = {
@@ -31,12 +32,7 @@ DRAW = """async ([source, ink]) => {
 
 def run(script, console, folder=DIAGRAMS):
     """Draw each NAME.mmd in the folder as NAME-light.svg and NAME-dark.svg. `script` is mermaid.min.js, from npm."""
-    try:
-        mermaid = script.read_text("utf-8")
-    except OSError as error:
-        raise UserError(f"{script} cannot be read: {error.strerror}. npm install mermaid brings it.") from None
-    from tutorial.site.browser import chromium
-
+    mermaid = script.read_text("utf-8")
     with chromium() as browser:
         page = browser.new_page()
         page.add_script_tag(content=mermaid)
