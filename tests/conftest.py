@@ -9,11 +9,13 @@ import threading
 from pathlib import Path
 
 import pytest
+from mkdocs.commands.build import build
+from mkdocs.config import load_config
 from typer.testing import CliRunner
 
 from tutorial import ROOT, all_steps, find_step
 from tutorial.cli import app
-from tutorial.repo.step_changes import copy_step
+from tutorial.repo.step_changes import copy_step, write_files
 
 TUTORIAL = Path(sys.executable).with_name("tutorial")
 
@@ -96,12 +98,24 @@ def small(tmp_path):
     del third["spawn.py"], third["tests/test_old.py"]
     toml = ["", 'changes = ["views.py"]', 'removes = ["spawn.py"]\n[retires]\n"tests/test_old.py" = "it is new now"']
     for name, files, lines in zip(("01_one", "02_two", "03_three"), (first, second, third), toml, strict=True):
-        for file, text in {**files, "step.toml": f'title = "{name}"\n{lines}\n', "README.md": f"# {name}\n"}.items():
-            path = root / "steps" / name / file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, "utf-8")
+        files |= {"step.toml": f'title = "{name}"\n{lines}\n', "README.md": f"# {name}\n"}
+        write_files(root / "steps" / name, {file: text.encode() for file, text in files.items()})
     commit_all(root)
     return root
+
+
+@pytest.fixture(scope="session")
+def built_site(tmp_path_factory):
+    """The folder of the whole site."""
+    return build_site(tmp_path_factory.mktemp("site"))
+
+
+def build_site(folder, **options):
+    """Build into `folder`, and return it. A warning is an error, because mkdocs.yml says `strict`."""
+    config = load_config(str(ROOT / "mkdocs.yml"), site_dir=str(folder), **options)
+    assert config.strict
+    build(config)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.sites import built_site
 from tutorial.site.browser import chromium
 from tutorial.site.record import served
 
@@ -13,8 +12,8 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def address():
-    with served(built_site()) as url:
+def address(built_site):
+    with served(built_site) as url:
         yield url
 
 
@@ -30,9 +29,10 @@ def page(browser):
         yield context.new_page()
 
 
-def names():
+@pytest.fixture(scope="module")
+def names(built_site):
     """The addresses of all pages of the built site, such as /03_streaming/."""
-    pages = sorted(path.parent.relative_to(built_site()).as_posix() for path in built_site().rglob("index.html"))
+    pages = sorted(path.parent.relative_to(built_site).as_posix() for path in built_site.rglob("index.html"))
     return ["/" if name == "." else f"/{name}/" for name in pages]
 
 
@@ -61,15 +61,15 @@ def violations(page):
     return [f"{each['id']}: {each['nodes'][0]['html'][:150]}" for each in found.response["violations"]]
 
 
-def test_each_page_asks_nobody_else_fits_and_can_be_read_by_everybody(page, address):
+def test_each_page_asks_nobody_else_fits_and_can_be_read_by_everybody(page, address, names, built_site):
     """Each page is loaded once, and its code is emptied: axe needs three seconds for the colours of a page's words."""
-    shown = [name for name in names() if name == "/files/03_streaming/" or not name.startswith("/files/")]
+    shown = [name for name in names if name == "/files/03_streaming/" or not name.startswith("/files/")]
     assert len(shown) > 15
     asked, found = complaints(page, address), {}
     for name in shown:
         page.goto(address + name)
         links = page.locator("article .filename a").evaluate_all("links => links.map(link => link.href)")
-        found[name] = [link for link in links if not leads_somewhere(link.removeprefix(address))]
+        found[name] = [link for link in links if not leads_somewhere(built_site, link.removeprefix(address))]
         if name.strip("/")[:2].isdigit():
             found[name] += [] if links else ["no listing leads to its whole file"]
         page.set_viewport_size({"width": 360, "height": 740})
@@ -82,14 +82,13 @@ def test_each_page_asks_nobody_else_fits_and_can_be_read_by_everybody(page, addr
     assert asked == []
 
 
-def test_no_page_is_larger_than_300_kilobytes():
-    sizes = {name: (built_site() / name.strip("/") / "index.html").stat().st_size for name in names()}
-    assert {name: size for name, size in sizes.items() if size > 300_000} == {}
+def test_no_page_is_larger_than_300_kilobytes(built_site):
+    assert [page for page in built_site.rglob("index.html") if page.stat().st_size > 300_000] == []
 
 
-def leads_somewhere(link):
+def leads_somewhere(site, link):
     name, _, heading = link.partition("#")
-    return f'id="{heading}"' in (built_site() / name.strip("/") / "index.html").read_text("utf-8")
+    return f'id="{heading}"' in (site / name.strip("/") / "index.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -140,8 +139,8 @@ def test_the_search_ranks_the_right_page_first(page, address):
     assert found == SEARCHES
 
 
-def test_the_search_knows_nothing_of_whole_files():
-    index = json.loads((built_site() / "search" / "search_index.json").read_text("utf-8"))
+def test_the_search_knows_nothing_of_whole_files(built_site):
+    index = json.loads((built_site / "search" / "search_index.json").read_text("utf-8"))
     assert not [entry["location"] for entry in index["docs"] if entry["location"].startswith("files/")]
 
 

@@ -20,7 +20,7 @@ def test_a_reader_who_types_what_the_page_says_sees_what_it_shows(name):
     page = (ROOT / "docs" / name).read_text("utf-8")
     with record.fresh_copy() as root:
         printed = record.run_page(page, root)
-    assert printed and record.differences(page, printed) == []
+    assert printed and record.rewritten(page, printed) == page
 
 
 def test_every_command_of_a_chapter_is_typed():
@@ -43,10 +43,7 @@ def test_a_command_that_no_longer_works_is_found(copy, typed):
 def test_another_output_than_the_page_shows_is_found_and_recorded(copy):
     page = page_of("cd steps\nls -d 0[12]*", "01_models\n02_nothing")
     printed = record.run_page(page, copy)
-    (found,) = record.differences(page, printed)
-    assert "02_nothing" in found and "02_httpresponse" in found
     assert record.rewritten(page, printed) == page.replace("02_nothing", "02_httpresponse")
-    assert record.differences(record.rewritten(page, printed), printed) == []
 
 
 def test_one_command_goes_on_where_the_one_before_has_left_the_shell(copy):
@@ -64,6 +61,5 @@ def test_one_command_goes_on_where_the_one_before_has_left_the_shell(copy):
 )
 def test_what_differs_from_run_to_run_is_no_difference(shown, printed):
     page = page_of("true", shown)
-    assert record.differences(page, [printed + "\n"]) == []
     assert record.rewritten(page, [printed + "\n"]) == page
-    assert record.differences(page, [printed + "another word\n"]) != []
+    assert "another word" in record.rewritten(page, [printed + "another word\n"])

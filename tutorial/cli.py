@@ -21,8 +21,6 @@ from tutorial.repo import carry as carrying
 from tutorial.site import diagrams as drawing
 from tutorial.site import record as recording
 
-RESULTS = ROOT / "benchmarks" / "results" / "speed.json"
-
 console = Console(highlight=False, soft_wrap=True, emoji=False)
 errors = Console(highlight=False, soft_wrap=True, emoji=False, stderr=True)
 
@@ -178,28 +176,18 @@ def branches():
     return branching.run(console)
 
 
-@app.command(rich_help_panel=KEEP)
-def bench(
-    books: Annotated[
-        list[int], typer.Option(min=2_000, max=99_999_999, help="How many books to export. You can repeat it.")
-    ] = (1_000_000,),
-    rounds: Annotated[int, typer.Option(min=1, help="How often each approach runs. A slow one runs once.")] = 3,
-    only: Annotated[str, typer.Option(help="Only approaches with this text in their names, like native.")] = "",
-    output: Annotated[
-        Path, typer.Option(help="The file for the results. It keeps what you do not measure.", show_default=False)
-    ] = RESULTS,
-):
+@app.command(rich_help_panel=KEEP, add_help_option=False, context_settings={"ignore_unknown_options": True})
+def bench(options: Annotated[list[str] | None, typer.Argument(help="Options of benchmarks/speed.py.")] = None):
     """Measure how fast each approach exports the same rows, ours and those of other packages.
 
     A million books take about twenty minutes. The results go to benchmarks/results/speed.json, and from there into
     the plots of the site. If PostgreSQL is installed, the command starts a server and measures it too.
     """
     examination.require("import_export", "matplotlib")
-    sizes = [str(count) for count in books]
-    command = [sys.executable, "benchmarks/speed.py", "--books", *sizes, f"--rounds={rounds}", f"--only={only}"]
-    done = subprocess.run([*command, f"--output={output.resolve()}"], cwd=ROOT)
-    if done.returncode == 0 and output.resolve() == RESULTS:
-        done = subprocess.run([sys.executable, "benchmarks/plots.py"], cwd=ROOT)
+    options = options or []
+    done = subprocess.run([sys.executable, ROOT / "benchmarks" / "speed.py", *options])
+    if done.returncode == 0 and not any(option.startswith(("--output", "--help")) for option in options):
+        done = subprocess.run([sys.executable, ROOT / "benchmarks" / "plots.py"])
     return done.returncode
 
 

@@ -12,11 +12,10 @@ from tutorial import ROOT, UserError, all_steps, find_step
 from tutorial.learn import goals
 from tutorial.repo.step_changes import (
     about,
-    added_tests,
-    carried_tests,
     neighbours,
     start_project,
     step_files,
+    tests_by_age,
     write_files,
 )
 
@@ -71,8 +70,9 @@ def all_exercises():
 def of_step(step):
     before = dict(neighbours())[step]
     facts, task, files = about(step), goals.read(step), step_files(step)
-    tests = added_tests(step, before)
-    carried = [test for test in carried_tests(step, before) if not needs_server(files[test.partition("::")[0]])]
+    starter = step_files(before) if before else {}
+    tests, carried = tests_by_age(files, starter)
+    carried = [test for test in carried if not needs_server(files[test.partition("::")[0]])]
     if carried:
         task = replace(task, goals=[*task.goals, earlier_steps(step, carried)])
     return Assignment(
@@ -83,7 +83,7 @@ def of_step(step):
         minutes=facts["teach"].get("alone", facts["teach"]["one_day"]),
         page=f"docs/{step.name}.md",
         begins_with=f"the end of step {before.name[:2]}" if before else "a new Django project",
-        starter=to_begin_with(step_files(before)) if before else {},
+        starter=to_begin_with(starter),
         solution=files,
         tests=[test for test in tests if not test.startswith(tuple(task.leaves_out) or "-")],
         test_files=needed_for_tests(files),

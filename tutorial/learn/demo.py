@@ -94,7 +94,10 @@ class Demo:
                 try:
                     process.wait()
                 except KeyboardInterrupt:  # once more: do not wait for it
-                    kill_all(process)
+                    if sys.platform == "win32":
+                        process.kill()
+                    else:
+                        os.killpg(process.pid, signal.SIGKILL)  # it has a session of its own
 
     def say_what_to_do(self, console):
         places = {"folder": self.folder, "database": self.environment["DATABASE_URL"], "data": self.data}
@@ -112,13 +115,10 @@ class Demo:
 
 def chosen_runner(runners, asked):
     """The runner of that name, out of those in step.toml, or the first one. None if the step has no choice."""
-    if not (runners and asked):
-        return runners[0] if runners else None
-    for runner in runners:
-        if runner["name"] == asked:
-            return runner
-    names = ", ".join(runner["name"] for runner in runners)
-    raise UserError(f"EXPORT_RUNNER={asked}: this step's demo has {names}.")
+    names = [runner["name"] for runner in runners]
+    if runners and asked and asked not in names:
+        raise UserError(f"EXPORT_RUNNER={asked}: this step's demo has {', '.join(names)}.")
+    return runners[names.index(asked) if asked else 0] if runners else None
 
 
 def until_it_ends(server, beside, console):
@@ -158,13 +158,6 @@ def server_command(port, timeout):
     command = [sys.executable, "-m", "gunicorn", f"--bind=127.0.0.1:{port}", "--log-level=warning"]
     command += ["--preload", "tutorial.learn.preloaded:application"]
     return [*command, "--graceful-timeout=3", *([f"--timeout={timeout}"] if timeout else [])]
-
-
-def kill_all(process):
-    if sys.platform == "win32":
-        process.kill()
-    else:
-        os.killpg(process.pid, signal.SIGKILL)  # it has a session of its own
 
 
 def copy_anew(step, folder):

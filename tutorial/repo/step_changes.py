@@ -80,28 +80,23 @@ def tests_in(content):
 
 
 def added_tests(step, before):
-    """Return the arguments for pytest that run only the tests that a step adds, without tests/internals."""
-    now, then = step_files(step), step_files(before) if before else {}
-    added = []
-    for name, content in sorted(now.items()):
-        if is_test(name) and not name.startswith("tests/internals/"):
-            if name not in then:
-                added.append(name)
-            else:
-                added += [f"{name}::{test}" for test in tests_in(content) if test not in tests_in(then[name])]
-    return added
+    """Return the arguments for pytest that run only the tests that a step adds."""
+    return tests_by_age(step_files(step), step_files(before) if before else {})[0]
 
 
-def carried_tests(step, before):
-    """Return the arguments for pytest that run only the tests of earlier steps, without tests/internals."""
-    now, then = step_files(step), step_files(before) if before else {}
-    carried = []
-    for name in sorted(now.keys() & then.keys()):
-        if is_test(name) and not name.startswith("tests/internals/"):
-            tests = tests_in(now[name])
-            both = [test for test in tests if test in tests_in(then[name])]
-            carried += [name] if both == tests else [f"{name}::{test}" for test in both]
-    return carried
+def tests_by_age(now, then):
+    """Return the arguments for pytest that run only the new tests, and those that run only tests of earlier steps.
+
+    Tests in tests/internals are left out. `now` and `then` are the files of a step and of the step before.
+    """
+    added, carried = [], []
+    for name in sorted(filter(is_test, now)):
+        if not name.startswith("tests/internals/"):
+            tests, old = tests_in(now[name]), tests_in(then.get(name, b""))
+            new, both = [test for test in tests if test not in old], [test for test in tests if test in old]
+            for arguments, chosen in ((added, new), (carried, both)):
+                arguments += [name] if chosen == tests else [f"{name}::{test}" for test in chosen]
+    return added, carried
 
 
 def passing_before(step, before, folder, *options):

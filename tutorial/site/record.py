@@ -58,15 +58,6 @@ def run_page(page, root):
         return [reader.types(typed, shown, demos) for typed, shown in blocks(page)]
 
 
-def differences(page, printed):
-    """A sentence for each block that did not print what the page shows."""
-    return [
-        f"{typed.strip()}\n  shows\n{shown}  but printed\n{got}"
-        for (typed, shown), got in zip(blocks(page), printed, strict=True)
-        if shown is not None and normalised(shown) != normalised(got)
-    ]
-
-
 def rewritten(page, printed):
     """The page with what was printed; a block that differs only in times and the like stays as it is."""
     outputs = iter(printed)
