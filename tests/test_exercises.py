@@ -22,7 +22,7 @@ def test_our_solution_passes_and_the_code_to_begin_with_does_not(folder, tmp_pat
         results.append(run_tests.check(task, tmp_path / name, limit=900))
         assert results[-1].trouble == ""
     ours, starter = results
-    assert ours.is_complete() and ours.goals(run_tests.REACHED) == task.task.goals, ours.reasons()
+    assert ours.is_complete() and ours.goals(run_tests.REACHED) == task.task.goals, ours.tests
     assert starter.state(task.task.goals[-1]) == run_tests.FAILED
     for test in ours.tests:
         (goal,) = [goal for goal in task.task.goals if goal.has(test)]

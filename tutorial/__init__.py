@@ -1,7 +1,6 @@
 """The command `tutorial`, and the tools of pytest and the site."""
 
 import os
-import signal
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -26,23 +25,6 @@ def files_below(folder):
         here = Path(place).relative_to(folder)
         folders[:] = [name for name in folders if not is_local(here / name)]
         yield from (here / name for name in files if not is_local(here / name) and Path(place, name).is_file())
-
-
-def keep_out_of_solutions(folder):
-    """Raise UserError if the folder is in steps/ or exercises/, which hold our solutions."""
-    real = Path(os.path.realpath(folder))
-    if {ROOT / "steps", ROOT / "exercises"} & {real, *real.parents}:
-        raise UserError(
-            f"{folder} is among the solutions, which stay as they are. Go to the root of the repository, or name "
-            "another folder."
-        )
-
-
-def end_as_with_ctrl_c():
-    """Raise KeyboardInterrupt at SIGTERM and SIGHUP too, so that we can end the processes we have started."""
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.default_int_handler)
 
 
 def all_steps(root=ROOT):

@@ -1,5 +1,6 @@
 """The command `tutorial`, for learners and for contributors."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from tutorial import ROOT, UserError, end_as_with_ctrl_c
+from tutorial import ROOT, UserError
 from tutorial.learn import demo as demonstration
 from tutorial.learn import diff as comparison
 from tutorial.learn import doctor as examination
@@ -29,25 +30,21 @@ class Commands(TyperGroup):
     """Runs a command. Its result is the exit code, and an error that the user can correct is one line."""
 
     def invoke(self, context):
-        end_as_with_ctrl_c()
+        for name in ("SIGTERM", "SIGHUP"):  # end as with Ctrl-C, so that what we have started ends too
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), signal.default_int_handler)
         try:
             raise typer.Exit(super().invoke(context) or 0)
         except BrokenPipeError:  # the reader of the pipe has ended, as in `| head`
             raise
         except (UserError, OSError) as error:
-            errors.print(in_one_line(error), style="red", markup=False)
+            system = [error.filename, error.strerror] if isinstance(error, OSError) else []
+            says = ": ".join(str(part) for part in system if part) or str(error)
+            errors.print(says, style="red", markup=False)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
             console.print("Stopped.")
             raise typer.Exit(130) from None
-
-
-def in_one_line(error):
-    if isinstance(error, FileNotFoundError) and error.filename == "git":
-        return "git is not installed, or not on the PATH."
-    if isinstance(error, OSError) and error.strerror:
-        return ": ".join(filter(None, (error.filename and str(error.filename), f"{error.strerror}.")))
-    return str(error)
 
 
 app = typer.Typer(

@@ -11,7 +11,7 @@ import sys
 import time
 from contextlib import closing, contextmanager
 
-from tutorial import UserError, all_steps, find_step, keep_out_of_solutions
+from tutorial import UserError, all_steps, find_step
 from tutorial.repo.step_changes import about, copy_step
 
 MARK = ".made-by-the-demo"  # in the folders that the demo may make anew
@@ -19,7 +19,6 @@ MARK = ".made-by-the-demo"  # in the folders that the demo may make anew
 
 def run(name, books, port, timeout, parent, console):
     """Prepare the step in a folder below `parent`, fill its library, and serve it until Ctrl-C."""
-    keep_out_of_solutions(parent)
     step = find_step(name) if name else all_steps()[-1]
     demo = Demo(step, books or (books_that_outlast(timeout) if timeout else 100_000), port, parent.resolve())
     refuse_taken_port(port)

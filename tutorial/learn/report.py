@@ -63,8 +63,10 @@ class Report:
             progress.remember(self.task, folder=str(result.folder))
             console.print("\nCorrect this error, and check again.\n")
             return
-        console.print(f"\n{score(result)}")
         facts = {"folder": str(result.folder), "reached": len(result.goals(REACHED)), "goals": checked(result)}
+        left_out = len(result.goals(NOT_CHECKED))
+        more = f" checked here reached, {left_out} not checked." if left_out else " reached."
+        console.print(f"\n{facts['reached']} of {facts['goals']} goals{more}")
         if result.is_complete():
             progress.remember(self.task, goal="", hints=0, **facts)
             console.print(f"All goals reached. Compare with our solution: tutorial diff {number}\n", style="green")
@@ -113,13 +115,6 @@ def hint_for_test(result, goal):
 
 def checked(result):
     return len(result.goals(REACHED, FAILED, UNKNOWN))
-
-
-def score(result):
-    reached, left_out = len(result.goals(REACHED)), len(result.goals(NOT_CHECKED))
-    if left_out:
-        return f"{reached} of {checked(result)} goals checked here reached, {left_out} not checked."
-    return f"{reached} of {checked(result)} goals reached."
 
 
 def in_part(result, goal):

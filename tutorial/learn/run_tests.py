@@ -66,10 +66,6 @@ class Result:
     def passed(self):
         return [test for test, (outcome, _) in self.tests.items() if outcome == "passed"]
 
-    def reasons(self):
-        """Why tests failed, a line each."""
-        return "\n".join(f"{test}: {self.tests[test][1]}" for test in self.failed())
-
 
 def check(assignment, folder, limit=180, changed=lambda result: None):
     """Run its tests on a copy of `folder`. Return a Result, after `limit` seconds at the latest.

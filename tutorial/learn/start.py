@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from tutorial import UserError, keep_out_of_solutions
+from tutorial import UserError
 from tutorial.learn import assignments, progress
 
 
@@ -12,7 +12,6 @@ def start(name, folder, console):
     """Put the code to begin with into `folder`."""
     task = assignments.find(name)
     folder = (folder or Path("learn") / task.name).absolute()
-    keep_out_of_solutions(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder} already exists and is not empty. Name another folder.")
     task.put(folder)

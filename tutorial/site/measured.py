@@ -173,8 +173,8 @@ def speed():
     packed = {name: run["seconds"] for name, run in measured["commands"].items()}
     found = {
         "downloads": downloads(runs),
-        "engines": engines(runs),
-        "ladder": ladder(runs),
+        "engines": on_both("a million books to a file", ENGINES, spread, runs),
+        "ladder": on_both("rung", {f"{rung}, file": name for rung, name in RUNGS.items()}, rate, runs),
         "peers": peers(runs),
         "sizes": sizes(measured["sizes"]),
         "commands": commands(measured["commands"]),
@@ -254,20 +254,13 @@ def downloads(runs):
     return table(head, rows, "<>")
 
 
-def engines(runs):
+def on_both(what, names, figure, runs):
+    """A table of ways to write a file, with a figure for each database."""
     rows = []
-    for key, name in ENGINES.items():
+    for key, name in names.items():
         found = [runs[f"{key}, {database}"] for database in DATABASES]
-        rows.append([name, *map(spread, found), megabytes(found[0]["peak_bytes"])])
-    return table(["a million books to a file", "SQLite", "PostgreSQL", "peak memory, SQLite"], rows, "<>")
-
-
-def ladder(runs):
-    rows = []
-    for rung, name in RUNGS.items():
-        files = [runs[f"{rung}, file, {database}"] for database in DATABASES]
-        rows.append([name, *map(rate, files), megabytes(files[0]["peak_bytes"])])
-    return table(["rung", "SQLite", "PostgreSQL", "peak memory, SQLite"], rows, "<>")
+        rows.append([name, *map(figure, found), megabytes(found[0]["peak_bytes"])])
+    return table([what, "SQLite", "PostgreSQL", "peak memory, SQLite"], rows, "<>")
 
 
 def peers(runs):
