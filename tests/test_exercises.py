@@ -8,6 +8,7 @@ import pytest
 
 from tutorial import ROOT, UserError, all_steps
 from tutorial.learn import assignments, run_tests
+from tutorial.repo.step_changes import write_files
 
 EXERCISES = [pytest.param(folder, id=folder.name) for folder in assignments.all_exercises()]
 
@@ -18,7 +19,7 @@ def test_our_solution_passes_and_the_code_to_begin_with_does_not(folder, tmp_pat
     task = assignments.of_exercise(folder)
     results = []
     for name, files in (("ours", task.solution), ("starter", task.starter)):
-        assignments.write(tmp_path / name, files)
+        write_files(tmp_path / name, files)
         results.append(run_tests.check(task, tmp_path / name, limit=900))
         assert results[-1].trouble == ""
     ours, starter = results
@@ -48,7 +49,7 @@ def test_ruff_accepts_our_solutions(tmp_path):
     for folder in assignments.all_exercises():
         task = assignments.of_exercise(folder)
         changed = {name: code for name, code in task.solution.items() if task.starter.get(name) != code}
-        assignments.write(tmp_path / folder.name, changed)
+        write_files(tmp_path / folder.name, changed)
     for command in (["check", "--output-format=concise"], ["format", "--diff"]):
         ruff = [sys.executable, "-m", "ruff", *command, "--no-cache"]
         done = subprocess.run(ruff, cwd=tmp_path, text=True, capture_output=True)

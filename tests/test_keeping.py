@@ -4,10 +4,10 @@ import shutil
 import subprocess
 
 import pytest
-from rich.console import Console
 
 from tests.test_house import VERSION
-from tutorial.site import diagrams, record
+from tutorial.site import record
+from tutorial.site.diagrams import DIAGRAMS, diagrams, mark
 
 pytestmark = pytest.mark.slow
 
@@ -23,16 +23,17 @@ def run(folder, *command):
 
 @pytest.mark.browser
 @pytest.mark.skipif(not shutil.which("npm"), reason="needs npm, which brings mermaid")
-def test_a_diagram_is_drawn_from_its_source(tmp_path):
+def test_a_diagram_is_drawn_from_its_source(tmp_path, monkeypatch):
     source = tmp_path / "stream.mmd"
-    text = (diagrams.DIAGRAMS / source.name).read_text("utf-8") + "    Note over reader: quite new\n"
+    text = (DIAGRAMS / source.name).read_text("utf-8") + "    Note over reader: quite new\n"
     source.write_text(text, "utf-8")
     run(tmp_path, "npm", "pack", "--silent", "mermaid@12")
     (archive,) = tmp_path.glob("mermaid-*.tgz")
     shutil.unpack_archive(archive, tmp_path, filter="data")
-    diagrams.run(tmp_path / "package" / "dist" / "mermaid.min.js", Console(quiet=True), tmp_path)
+    monkeypatch.setattr("tutorial.site.diagrams.DIAGRAMS", tmp_path)
+    diagrams(tmp_path / "package" / "dist" / "mermaid.min.js")
     light, dark = ((tmp_path / f"stream-{ink}.svg").read_text("utf-8") for ink in ("light", "dark"))
-    assert "quite new" in light and diagrams.mark(text) in light and light != dark
+    assert "quite new" in light and mark(text) in light and light != dark
 
 
 def test_the_newest_versions_are_resolved():

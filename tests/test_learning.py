@@ -15,13 +15,14 @@ from pathlib import Path
 
 import psutil
 import pytest
-from rich.console import Console
 
 from tests.conftest import TUTORIAL, commit_all, until
 from tutorial import ROOT, UserError, all_steps, find_step
 from tutorial.learn import assignments, goals, progress, report, run_tests
 from tutorial.learn.run_tests import FAILED, NOT_CHECKED, REACHED
-from tutorial.repo import branches, step_changes
+from tutorial.options import console
+from tutorial.repo import step_changes
+from tutorial.repo.branches import branches
 from tutorial.repo.carry import git
 from tutorial.repo.step_changes import added_tests, neighbours, step_files, write_files
 
@@ -181,9 +182,9 @@ def tiny(place):
 
 def printed(result):
     """What the report prints of a result."""
-    console = Console(file=io.StringIO(), width=300)
-    report.Report(result.assignment, console).end(result)
-    return console.file.getvalue()
+    with console.capture() as captured:
+        report.Report(result.assignment).end(result)
+    return captured.get()
 
 
 def test_a_goal_is_reached_only_if_one_of_its_tests_ran_and_passed(tiny, monkeypatch):
@@ -519,7 +520,7 @@ def test_branches_are_one_line_of_commits_and_nothing_else_changes(doctored):
         return git(doctored, *arguments).decode()
 
     before = shown("status", "--porcelain"), shown("rev-parse", "HEAD")
-    branches.run(Console(quiet=True), doctored)
+    branches(doctored)
     names = [f"step/{step.name}" for step in all_steps()]
     commits = shown("rev-parse", *names)
     assert shown("log", "--format=%s", names[-1]).count("\n") == len(names)
@@ -528,22 +529,22 @@ def test_branches_are_one_line_of_commits_and_nothing_else_changes(doctored):
     views = "03_streaming/library/views.py"
     assert shown("show", f"step/{views.replace('/', ':', 1)}") == (ROOT / "steps" / views).read_text()
     assert (shown("status", "--porcelain"), shown("rev-parse", "HEAD")) == before
-    branches.run(Console(quiet=True), doctored)
+    branches(doctored)
     assert shown("rev-parse", *names) == commits  # the same files, the same commits
 
 
 def test_a_branch_in_use_and_a_branch_with_somebodys_work_are_left_alone(doctored, tmp_path):
-    branches.run(Console(quiet=True), doctored)
+    branches(doctored)
     there = tmp_path / "there"
     git(doctored, "worktree", "add", "--quiet", there, "step/03_streaming")
     with pytest.raises(UserError, match="step/03_streaming' checked out"):
-        branches.run(Console(quiet=True), doctored)
+        branches(doctored)
     (there / "library" / "views.py").write_text("mine")
     commit_all(there)
     mine = git(there, "rev-parse", "HEAD")
     git(doctored, "worktree", "remove", "--force", there)
     with pytest.raises(UserError, match=r"The branch step/03_streaming has work of yours\."):
-        branches.run(Console(quiet=True), doctored)
+        branches(doctored)
     assert git(doctored, "rev-parse", "step/03_streaming") == mine
     with pytest.raises(UserError, match="is no git repository of its own"):
-        branches.run(Console(quiet=True), doctored / "steps")
+        branches(doctored / "steps")

@@ -3,14 +3,21 @@
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from tutorial.learn import assignments, progress
+from tutorial.options import Step, console
 from tutorial.repo.step_changes import step_files, write_files
 
 
-def diff(name, folder, console):
-    """How the folder differs from the solution, in what is the step's own matter: not in its tests."""
-    task = assignments.find(name)
+def diff(
+    step: Step,
+    folder: Annotated[Path | None, typer.Argument(help="Your folder.", show_default="where you started it")] = None,
+):
+    """Show how your code differs from our solution (- is yours, + is ours). Tests and READMEs are left out."""
+    task = assignments.find(step)
     folder = progress.folder_of(task, folder)
     with tempfile.TemporaryDirectory() as place:
         for side, files in (("yours", step_files(folder)), (task.name, task.solution)):

@@ -9,7 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tutorial import UserError
-from tutorial.learn import demo as demonstration
+from tutorial.learn.demo import refuse_taken_port
+from tutorial.options import console
 from tutorial.site import browser
 
 # Name, programs, where the package puts them, what needs them, Debian's package, Homebrew's.
@@ -23,8 +24,8 @@ SERVERS = (
 NEEDED = ("Python", "SQLite")  # for everything
 
 
-def run(console):
-    """Print a line for each thing that steps need. Return 1 if something is missing that everything needs."""
+def doctor():
+    """Show what this machine can run, and how to install what is missing on Debian, macOS and Windows."""
     missing = set()
     for name, needed_for, found, get in everything():
         if not found:
@@ -83,7 +84,7 @@ def find(programs, places):
 
 def is_free(port):
     try:
-        demonstration.refuse_taken_port(port)
+        refuse_taken_port(port)
     except UserError:
         return False
     return True

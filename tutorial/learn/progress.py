@@ -9,6 +9,7 @@ from rich.table import Table
 
 from tutorial import ROOT, UserError, all_steps
 from tutorial.learn import assignments
+from tutorial.options import Step, console
 
 FILE = Path(os.environ.get("TUTORIAL_PROGRESS") or ROOT / ".progress.json")
 
@@ -52,9 +53,9 @@ def keep(known):
         pass
 
 
-def hint(name, console):
-    """The next hint for the goal at which the last check stopped."""
-    task = assignments.find(name)
+def hint(step: Step):
+    """Show one more hint for the goal where your last check stopped."""
+    task = assignments.find(step)
     known, all_goals = read(task), task.task.goals
     if "goals" in known and known.get("reached") == known["goals"]:
         console.print(f"All goals of {task.number} are reached. Compare with our solution: tutorial diff {task.number}")
@@ -71,8 +72,8 @@ def hint(name, console):
     console.print(f"{given + 1} of {len(goal.hints)}: {goal.hints[given]}", markup=False)
 
 
-def status(console):
-    """All steps, and how far the learner has come in each."""
+def status():
+    """Show all steps, and how many goals of each you have reached."""
     table, known = Table(box=None, padding=(0, 2, 0, 0)), read_all()
     for column in ("step", "", "minutes", "goals", "folder"):
         right = column in ("minutes", "goals")

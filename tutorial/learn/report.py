@@ -5,33 +5,59 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.markup import escape
 
 from tutorial import UserError, files_below
 from tutorial.learn import assignments, progress
+from tutorial.learn.doctor import require
 from tutorial.learn.run_tests import FAILED, NOT_CHECKED, REACHED, UNKNOWN, Result
 from tutorial.learn.run_tests import check as run_check
+from tutorial.options import Step, console
 
 SHOWN = 3  # failed tests of a goal that are printed one by one
 
 
-def check(name, folders, as_csv, watch, limit, console):
-    """Report on one folder in detail, or on several with a line each. Return the exit code."""
-    task = assignments.find(name)
+def check(
+    step: Step,
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Your folder, or many folders of a class.", show_default="where you started it"),
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a line of CSV for each folder.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Check again whenever you save a file.")] = False,
+    limit: Annotated[int, typer.Option(min=5, help="How many seconds the tests of a folder may take.")] = 180,
+):
+    """Run the tests of a step on your code. Print which goals it reaches, why a test failed, and what comes next.
+
+    The check runs on a copy of your folder. It also runs the fast tests of earlier steps. It leaves out most tests that
+    need a database server, a broker or a browser. To see those tests with our code, run `pytest steps/STEP`. The exit
+    code is 0 if you have reached all goals that can be checked here.
+
+    With `--watch`, the next check begins with the goal that failed. Press Ctrl-C to stop.
+
+    If you name several folders, each gets a line. The tests run the code in these folders. If you don't trust it, run
+    the check in a container or a virtual machine.
+    """
+    require("pytest", "pytest_django", "xdist")
+    folders = folders or []
+    task = assignments.find(step)
     if watch and (as_csv or len(folders) > 1):
         raise UserError("--watch is for one folder, and not for --csv.")
     if len(folders) > 1 or as_csv:
         return check_many(task, folders or [None], limit)
     folder = progress.folder_of(task, folders[0] if folders else None)
     if watch:
-        check_after_each_save(task, folder, limit, console)
-    return 0 if check_one(task, folder, limit, console).is_complete() else 1
+        check_after_each_save(task, folder, limit)
+    return 0 if check_one(task, folder, limit).is_complete() else 1
 
 
-def check_one(task, folder, limit, console, changed=lambda: None):
+def check_one(task, folder, limit, changed=lambda: None):
     """Check a folder, and print each goal as soon as it is known."""
-    report = Report(task, console)
+    report = Report(task)
     console.print(f"\n[bold]{escape(task.heading)}[/bold]: checking {escape(str(folder))}\n")
     with console.status(f"Running tests, for at most {limit} seconds …"):
         result = run_check(task, folder, limit, lambda result: (changed(), report.update(result)))
@@ -42,8 +68,8 @@ def check_one(task, folder, limit, console, changed=lambda: None):
 class Report:
     """Prints each goal once, in order, when all its tests have run."""
 
-    def __init__(self, task, console):
-        self.task, self.console, self.coming = task, console, list(task.task.goals)
+    def __init__(self, task):
+        self.task, self.coming = task, list(task.task.goals)
         self.in_detail = True  # until the first goal that failed
 
     def update(self, result):
@@ -53,7 +79,7 @@ class Report:
     def end(self, result):
         """Print what is left, and what comes next. Remember it for `tutorial hint` and `tutorial status`."""
         self.update(result)
-        console, number, goal = self.console, self.task.number, next_goal(result)
+        number, goal = self.task.number, next_goal(result)
         if result.trouble:
             console.print("The tests could not be run to their end:" if result.tests else "The tests could not be run:")
             console.print(f"  {result.trouble}", style="red", markup=False)
@@ -82,7 +108,7 @@ class Report:
             console.print(f"More: tutorial hint {number}\n")
 
     def print_goal(self, result, goal):
-        console, says, failed = self.console, escape(goal.says), result.of(goal, "failed")
+        says, failed = escape(goal.says), result.of(goal, "failed")
         if result.state(goal) == NOT_CHECKED:
             console.print(f"  [dim]–[/dim] {says} [dim]({why_not_checked(result, goal)})[/dim]")
         elif not failed:
@@ -97,9 +123,9 @@ class Report:
             self.in_detail = False
 
     def print_test(self, result, test):
-        self.console.print(f"      expected  {in_words(test)}", markup=False)
-        self.console.print(f"      got       {in_short(result.tests[test][1])}", markup=False, style="red")
-        self.console.print(f"      test      {test}", markup=False, style="dim")
+        console.print(f"      expected  {in_words(test)}", markup=False)
+        console.print(f"      got       {in_short(result.tests[test][1])}", markup=False, style="red")
+        console.print(f"      test      {test}", markup=False, style="dim")
 
 
 def next_goal(result):
@@ -175,7 +201,7 @@ class FileSaved(Exception):
     """The learner has saved a file, so a running check is out of date."""
 
 
-def check_after_each_save(task, folder, limit, console):
+def check_after_each_save(task, folder, limit):
     """Check again whenever a file of the folder is saved, beginning with the goal that failed. Ctrl-C ends it."""
     in_order = task
     while True:
@@ -186,7 +212,7 @@ def check_after_each_save(task, folder, limit, console):
                 raise FileSaved
 
         try:
-            goal = next_goal(check_one(in_order, folder, limit, console, stop_if_saved))
+            goal = next_goal(check_one(in_order, folder, limit, stop_if_saved))
             goals = sorted(task.task.goals, key=lambda each, first=goal: each != first)
             in_order = replace(task, task=replace(task.task, goals=goals))
         except UserError as error:

@@ -4,15 +4,22 @@ import re
 from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
+from typing import Annotated
 
-from tutorial import UserError, find_step
+import typer
+
+from tutorial import ROOT, UserError, find_step
+from tutorial.options import Root, console
 from tutorial.repo.carry import moved_to
 from tutorial.repo.step_changes import PER_STEP, about, step_files, steps_from
 
 
-def run(name, root, console):
-    """Print how the file differs in later steps, and each line that names it or one of its copies."""
-    step, file = find_file(name, root)
+def affected(
+    file: Annotated[str, typer.Argument(help="A file of a step: its path, or 03/library/views.py.")],
+    root: Root = ROOT,
+):
+    """List what names a file of a step: later steps, pages, goals, exercises and wrong attempts."""
+    step, file = find_file(file, root)
     copies, later_steps = later_copies(step, file, root)
     lines = [*later_steps, *mentions(copies, root)]
     for line in lines or [f"Nothing depends on {step.name}/{file}."]:

@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 from tutorial import ROOT, UserError, all_steps
+from tutorial.options import Root, console
 from tutorial.repo.carry import git
 from tutorial.repo.step_changes import about, copy_step
 
@@ -13,8 +14,12 @@ WHO = {"NAME": "Django in the background", "EMAIL": EMAIL, "DATE": "2026-01-01T0
 ENVIRONMENT = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in WHO.items()}
 
 
-def run(console, root=ROOT):
-    """Create or replace step/01_models and so on. The work tree, the index and other branches stay as they are."""
+def branches(root: Root = ROOT):
+    """Build local git branches step/01_models, step/02_httpresponse … as one line of commits.
+
+    Then `git diff step/02_httpresponse step/03_streaming` shows a step as a change, and your editor shows the history
+    of a file. The command builds the branches again each time, so don't edit them.
+    """
     if not (root / ".git").exists():
         raise UserError(f"{root} is no git repository of its own, so it can't have branches.")
     refuse_foreign_branches(root)

@@ -6,8 +6,12 @@ import tempfile
 from difflib import SequenceMatcher
 from itertools import pairwise
 from pathlib import Path
+from typing import Annotated
 
-from tutorial import UserError, find_step
+import typer
+
+from tutorial import ROOT, UserError, find_step
+from tutorial.options import Root, console
 from tutorial.repo.step_changes import PER_STEP, about, step_files, steps_from
 
 
@@ -15,9 +19,20 @@ class NotCarried(Exception):
     """A file that somebody has to edit by hand. The text says which one and why."""
 
 
-def run(name, root, console, since=""):
-    """Merge into each later step what has changed in a step since the commit. Returns the exit code."""
-    first = find_step(name, root)
+def carry(
+    step: Annotated[str, typer.Argument(help="The step you have edited: 02, 2 or 02_httpresponse.")],
+    since: Annotated[
+        str, typer.Option(metavar="REF", help="Also carry what was committed after this commit.", show_default=False)
+    ] = "",
+    root: Root = ROOT,
+):
+    """Copy your edits of a step to all later steps, with three-way merges.
+
+    Without --since these are the edits that you haven't committed. A file that conflicts, or that a later step has
+    moved, is named and left as it is, and the exit code is 1. Edit that file by hand, then run the command for that
+    step.
+    """
+    first = find_step(step, root)
     steps = steps_from(first, root)
     commit = git(
         root, "rev-parse", "--verify", "--quiet", f"{since or 'HEAD'}^{{commit}}", fails=f"no commit {since!r}"

@@ -21,8 +21,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from tutorial import ROOT, UserError, all_steps
+from tutorial.options import console
 
 BLOCK = re.compile(r"^```bash\n(?P<typed>[^`]*)^```\n(?:\n```text\n(?P<shown>[^`]*)^```\n)?", re.MULTILINE)
 HOME = "/home/you/django-in-the-background"  # what a page shows in place of the copy
@@ -43,50 +47,46 @@ VARIES = [
 ]
 
 
-def blocks(page):
-    """Pairs of what a page has its reader type, and what it shows then (None: nothing is shown)."""
-    return [(block["typed"], block["shown"]) for block in BLOCK.finditer(page)]
+def recorded(page, root):
+    """Run the blocks of a page in a copy of the repository; gives the page with what was printed.
 
-
-def run_page(page, root):
-    """Run the blocks of a page in a copy of the repository; gives what each printed."""
-    with tempfile.TemporaryDirectory() as home, served(home) as url, ExitStack() as demos:
-        open_library = Path(home) / "api" / "books"  # for `email_book`, because a test must not ask the real one
-        open_library.parent.mkdir()
-        open_library.write_text(json.dumps({"ISBN:9780140328721": BOOK}), "utf-8")
-        reader = Reader(root, Path(home), OPEN_LIBRARY_URL=url)
-        return [reader.types(typed, shown, demos) for typed, shown in blocks(page)]
-
-
-def rewritten(page, printed):
-    """The page with what was printed; a block that differs only in times and the like stays as it is."""
-    outputs = iter(printed)
+    A block that differs only in times and the like stays as it is.
+    """
 
     def block(match):
-        got = next(outputs)
+        got = reader.types(match["typed"], match["shown"], demos)
         if match["shown"] is None or normalised(match["shown"]) == normalised(got):
             return match.group()
         if len(got) > LONGEST:
             raise UserError(f"This prints {len(got):,} characters, more than a page can show:\n{match['typed']}")
         return f"```bash\n{match['typed']}```\n\n```text\n{got}```\n"
 
-    return BLOCK.sub(block, page)
+    with tempfile.TemporaryDirectory() as home, served(home) as url, ExitStack() as demos:
+        open_library = Path(home) / "api" / "books"  # for `email_book`, because a test must not ask the real one
+        open_library.parent.mkdir()
+        open_library.write_text(json.dumps({"ISBN:9780140328721": BOOK}), "utf-8")
+        reader = Reader(root, Path(home), OPEN_LIBRARY_URL=url)
+        return BLOCK.sub(block, page)
 
 
-def record(names, console, root=ROOT):
-    """Run the chapters whose names begin so (all, if none is named), and write what was printed into them."""
-    chapters = [root / "docs" / "index.md", *(root / "docs" / f"{step.name}.md" for step in all_steps(root))]
-    for name in names or []:
-        if not any(page.name.startswith(name) for page in chapters):
-            raise UserError(f"No chapter's name begins with {name!r}. They are: {', '.join(p.stem for p in chapters)}.")
-    for page in chapters:
-        if names and not page.name.startswith(tuple(names)):
-            continue
-        text = page.read_text("utf-8")
-        with fresh_copy(root) as copy:
-            recorded = rewritten(text, run_page(text, copy))
-        page.write_text(recorded, "utf-8")
-        console.print(f"{page.name}: {'as it was' if recorded == text else 'rewritten'}")
+def record(
+    chapters: Annotated[list[str] | None, typer.Argument(help="Chapters, like 03. Without one, all.")] = None,
+):
+    """Run every command of the chapters in a fresh copy, and write its output into the page.
+
+    An output that differs only in times, dates and ports stays as it is. All chapters take about six minutes.
+    """
+    pages = [ROOT / "docs" / "index.md", *(ROOT / "docs" / f"{step.name}.md" for step in all_steps())]
+    for name in chapters or []:
+        if not any(page.name.startswith(name) for page in pages):
+            raise UserError(f"No chapter's name begins with {name!r}. They are: {', '.join(p.stem for p in pages)}.")
+    for page in pages:
+        if page.name.startswith(tuple(chapters or [""])):
+            text = page.read_text("utf-8")
+            with fresh_copy() as copy:
+                new = recorded(text, copy)
+            page.write_text(new, "utf-8")
+            console.print(f"{page.name}: {'as it was' if new == text else 'rewritten'}")
 
 
 def normalised(text):
@@ -185,18 +185,18 @@ def free_port():
 
 
 @contextmanager
-def fresh_copy(root=ROOT):
+def fresh_copy():
     """A copy of the repository, with a `.venv` that has what is installed here. Nothing is fetched."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder).resolve() / "copy"
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=root, check=True, capture_output=True, text=True,
+            cwd=ROOT, check=True, capture_output=True, text=True,
         ).stdout  # fmt: skip
         for name in filter(None, listed.split("\0")):
-            if (root / name).is_file():
+            if (ROOT / name).is_file():
                 (copy / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(root / name, copy / name)
+                shutil.copy2(ROOT / name, copy / name)
         install(copy)
         yield copy
 

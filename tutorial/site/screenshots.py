@@ -23,12 +23,12 @@ import httpx
 import psutil
 from PIL import Image, ImageGrab
 from playwright.sync_api import sync_playwright
-from rich.console import Console
 from Xlib import X
 from Xlib.display import Display
 from Xlib.ext.xtest import fake_input
 
 from tutorial import UserError, find_step
+from tutorial.options import console
 from tutorial.site.browser import chromium, executable
 from tutorial.site.record import free_port, running
 
@@ -50,7 +50,6 @@ class Studio:
     folder: Path
     only: str
     books: int
-    console: Console
 
     @contextmanager
     def demo(self, step, *options):
@@ -88,7 +87,7 @@ class Studio:
         size = path.stat().st_size
         if size > LARGEST:
             raise UserError(f"{path.name} has {size:,} bytes, more than {LARGEST:,}.")
-        self.console.print(f"{path.name}: {size:,} bytes")
+        console.print(f"{path.name}: {size:,} bytes")
 
     def photograph(self, name, page, **options):
         self.save(name, Image.open(io.BytesIO(page.screenshot(**options))))
@@ -222,7 +221,7 @@ SCENES = {
 }
 
 
-def run(only, folder, books, console):
+def run(only, folder, books):
     """Make the pictures that have `only` in their names, in `folder`, of a library with so many books."""
     wanted = [scene for scene, pictures in SCENES.items() if any(only in name for name in pictures)]
     if not wanted:
@@ -234,7 +233,7 @@ def run(only, folder, books, console):
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
         for scene in wanted:
-            scene(Studio(Path(place).resolve(), folder, only, books, console))
+            scene(Studio(Path(place).resolve(), folder, only, books))
 
 
 def start_export(page, part):
