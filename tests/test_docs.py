@@ -17,7 +17,6 @@ from tutorial import ROOT, all_steps
 from tutorial.repo.step_changes import about
 from tutorial.site.diagrams import DIAGRAMS, INK, mark
 from tutorial.site.figures import known
-from tutorial.site.from_steps import files_shown
 from tutorial.site.listings import excerpt
 
 DOCS = ROOT / "docs"
@@ -146,33 +145,17 @@ def without_code(page):
     return re.sub(r"(?ms)^ *```.*?^ *```$|`[^`\n]+`", "", page)
 
 
-def typed_figures(page):
-    """What looks measured, and is not inserted: a number with a unit, outside of code."""
-    return re.findall(r"\d[ \xa0](?:ms|MB|times|µs)\b", without_code(page))
-
-
 def test_every_figure_comes_from_a_result_and_every_result_is_shown():
-    assert {name: found for name, page in PAGES.items() if (found := typed_figures(page))} == {}
+    typed = re.compile(r"\d[ \xa0](?:ms|MB|times|µs)\b")  # a number with a unit, which looks measured
+    assert {name: found for name, page in PAGES.items() if (found := typed.findall(without_code(page)))} == {}
     assert set(re.findall(r"\{\{ *([\w.]+)", "".join(map(without_code, PAGES.values())))) == known().keys()
-    assert typed_figures("takes 3 ms, or\n\n```text\n5 ms\n```\n") == ["3 ms"]
-
-
-def typed_listings(page):
-    """The languages of fences that show typed code. tests/test_walkthrough.py runs ```bash, and test_demo.py ```sh."""
-    return re.findall(r"^ *```(?!(?:bash|sh|text|listing|stepdiff)?$)(.*)", page, re.MULTILINE)
 
 
 def test_every_listing_comes_from_a_step():
-    assert {name: found for name, page in PAGES.items() if (found := typed_listings(page))} == {}
+    """tests/test_walkthrough.py runs what is in ```bash fences, and tests/test_demo.py what is in ```sh."""
+    typed = re.compile(r"^ *```(?!(?:bash|sh|text|listing|stepdiff)?$)(.*)", re.MULTILINE)
+    assert {name: found for name, page in PAGES.items() if (found := typed.findall(page))} == {}
     assert [name[:2] for name, page in PAGES.items() if "```sh\n" in page] == ["03", "07", "09"]
-    assert typed_listings('```python title="x"\nprint()\n```\n') == ['python title="x"']
-
-
-def test_a_file_that_a_chapter_shows_is_found():
-    page = "```listing\n03_x/a.py part\n```\n\n```stepdiff\n02_y 03_x b/c.py\n```\n"
-    page += "\n```stepdiff\n02_y 03_x d.py part\n```\n"
-    assert files_shown(page, "03_x") == ["a.py", "b/c.py", "d.py"]
-    assert files_shown(page, "02_y") == []
 
 
 def test_a_chapter_takes_the_minutes_of_its_step():

@@ -1,11 +1,10 @@
 """The pytest plugin of `tutorial check`: selects the tests to run now, and writes down the outcome of each test.
 
-The environment variable CHECK has JSON with three keys: `server` (run the tests with servers, or the others), `goals`
-(see goals/__init__.py) and `changed` (the files that the learner has changed). A test of an earlier step doesn't run if
-it needs a server, or if it covers no changed file.
+The environment variable CHECK has JSON with three keys: `later` (run tests with servers and tests of earlier steps, or
+the others), `goals` (see goals/__init__.py) and `changed` (the files that the learner has changed). A test of an
+earlier step doesn't run if it needs a server, or if it covers no changed file.
 
-OUTCOMES is the file to write to. Each line is a JSON object with `test` (a node id), `outcome` and `reason`. The reason
-of a test that is expected is "server" if it needs one.
+OUTCOMES is the file to write to. Each line is a JSON object with `test` (a node id), `outcome` and `reason`.
 """
 
 import json
@@ -27,7 +26,7 @@ ALSO_RUNS = {"services", "trap"}  # where a goal says so, these tests run. Witho
 
 class Selection:
     def __init__(self, check, write):
-        self.server, self.changed, self.write = check["server"], check["changed"], write
+        self.later, self.changed, self.write = check["later"], check["changed"], write
         self.goals = [Goal(**goal) for goal in check["goals"]]
 
     @pytest.hookimpl(trylast=True)
@@ -36,19 +35,22 @@ class Selection:
         items.sort(key=lambda item: self.goals.index(self.goal(item)))
         reasons = {item: self.left_out(item) for item in items}
         for item in items:
-            self.write(item.nodeid, "left out" if reasons[item] else "expected", reasons[item] or needs(item))
+            self.write(item.nodeid, "left out" if reasons[item] else "expected", reasons[item])
         self.write("", "collected")
-        chosen = [item for item in items if not reasons[item] and bool(needs(item)) == self.server]
+        chosen = [item for item in items if not reasons[item] and self.is_later(item) == self.later]
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
         items[:] = chosen
 
     def goal(self, item):
         return next(goal for goal in self.goals if goal.has(item.nodeid))
 
+    def is_later(self, item):
+        return bool(self.goal(item).carried or item.get_closest_marker("server"))
+
     def left_out(self, item):
         """Why the check doesn't run this test. An empty text if it does."""
         goal = self.goal(item)
-        if goal.carried and (needs(item) or not self.covers_a_change(item)):
+        if goal.carried and (item.get_closest_marker("server") or not self.covers_a_change(item)):
             return "tests of earlier steps with a server, or of unchanged code, don't run"
         marks = {mark.name for mark in item.iter_markers()}
         if item.name.startswith("test_trap_"):
@@ -61,10 +63,6 @@ class Selection:
         """Whether it covers a file that the learner has changed. A test that doesn't say what it covers does."""
         mark = item.get_closest_marker("covers")
         return not mark or any(f"{file}/".startswith(f"{code}/") for code in mark.args for file in self.changed)
-
-
-def needs(item):
-    return "server" if item.get_closest_marker("server") else ""
 
 
 class Outcomes:
