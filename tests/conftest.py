@@ -1,6 +1,7 @@
 """What the repository's own tests share: copies of the tree that they may spoil, and servers."""
 
 import importlib.util
+import os
 import shutil
 import signal
 import subprocess
@@ -125,6 +126,15 @@ def servers():
     module = sys.modules["servers"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def manage(step, database, *arguments, **variables):
+    """Run a command of a step, and return its standard output."""
+    environment = {**os.environ, "DATABASE_URL": database, "EXPORT_RUNNER": "", **variables}
+    command = [sys.executable, step / "manage.py", *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def commit_all(root):

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -15,17 +16,14 @@ FORBIDDEN = ["pypi" + r"\.org", "pythonhosted" + r"\.org", "registry" + r"\.npmj
 VERSION = re.compile(r"[a-z0-9-]+==[\w.]+( ; [\w\s.<>=!'()]+)?")  # a line of constraints.txt
 
 
-def tracked():
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True).stdout.decode()
-    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
-
-
 def forbidden(text):
     return [word for word in FORBIDDEN if re.search(word, text)]
 
 
 def test_no_file_names_an_index_or_a_path_of_one_machine():
-    found = {path: forbidden(path.read_text("utf-8", errors="replace")) for path in tracked()}
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True).stdout.decode()
+    tracked = filter(Path.is_file, map(ROOT.joinpath, listed.rstrip("\0").split("\0")))
+    found = {path: forbidden(path.read_text("utf-8", errors="replace")) for path in tracked}
     assert {path: words for path, words in found.items() if words} == {}
     assert forbidden("--index-url https://pypi" + ".org/simple")
 

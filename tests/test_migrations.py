@@ -1,15 +1,13 @@
 """A step migrates the database of an earlier step, whatever is in it, and separates schema from data."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 import uuid
 
 import psycopg
 import pytest
 
+from tests.conftest import manage
 from tutorial import all_steps, find_step
 
 
@@ -94,18 +92,9 @@ print(serializers.serialize("json", [*Export.objects.all(), *Delivery.objects.al
 """
 
 
-def manage(step, database, *arguments, folder):
-    """Run a command of a step, and return its standard output."""
-    environment = {**os.environ, "DATABASE_URL": database, "DATA_DIR": str(folder), "EXPORT_RUNNER": ""}
-    command = [sys.executable, step / "manage.py", *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 def rows(step, database, script, folder):
     """Run a script, and return the fields of each row by its model and primary key."""
-    printed = manage(step, database, "shell", "--verbosity=0", "--command", script + PRINT, folder=folder)
+    printed = manage(step, database, "shell", "--verbosity=0", "--command", script + PRINT, DATA_DIR=str(folder))
     return {(row["model"], row["pk"]): row["fields"] for row in json.loads(printed)}
 
 
@@ -161,22 +150,22 @@ def is_active(fields):
 @databases(("08", "09"))
 def test_the_reaper_starts_what_a_step_without_one_left_unfinished(step, before, database, tmp_path):
     then = rows(before, database, FILL, tmp_path)
-    manage(step, database, "migrate", "--verbosity=0", folder=tmp_path)
+    manage(step, database, "migrate", "--verbosity=0", DATA_DIR=str(tmp_path))
     active = [key for key, fields in then.items() if is_active(fields)]
     unsettled = [
         key
         for key, fields in then.items()
         if key[0] == "exports.delivery" and not fields["sent_at"] and not fields["error"]
     ]
-    printed = manage(step, database, "reap_exports", folder=tmp_path)
+    printed = manage(step, database, "reap_exports", DATA_DIR=str(tmp_path))
     assert printed == f"Overdue: {len(active)} exports, {len(unsettled)} emails.\n"
     assert len(active) == 2 * 4 * 3 and len(unsettled) == 4 * 3
-    assert manage(step, database, "reap_exports", "-v2", folder=tmp_path) == "Overdue: 0 exports, 0 emails.\n"
+    assert manage(step, database, "reap_exports", "-v2", DATA_DIR=str(tmp_path)) == "Overdue: 0 exports, 0 emails.\n"
 
 
 @databases(("09", "10"), ("10", "11"))
 def test_during_a_deploy_the_step_before_works_with_the_new_tables(step, before, database, tmp_path):
-    manage(step, database, "migrate", "--verbosity=0", folder=tmp_path)
+    manage(step, database, "migrate", "--verbosity=0", DATA_DIR=str(tmp_path))
     new = rows(before, database, EXPORT, tmp_path)
     assert [fields["state"] for (model, _), fields in new.items() if model == "exports.export"] == ["done"]
     assert new.keys() == rows(step, database, MIGRATE, tmp_path).keys()
@@ -206,7 +195,7 @@ print(*sorted(Export.objects.values_list("state", flat=True)))
 @databases(("09", "10"))
 def test_a_duplicate_that_is_added_during_the_migration_does_not_block_it_forever(step, before, database, tmp_path):
     """As 0005 tells you: run `migrate exports 0003`, and `migrate` again."""
-    printed = manage(step, database, "shell", "--verbosity=0", "--command", DUPLICATE, folder=tmp_path)
+    printed = manage(step, database, "shell", "--verbosity=0", "--command", DUPLICATE, DATA_DIR=str(tmp_path))
     assert printed.split() == ["refused", "cancelled", "waiting"]
 
 

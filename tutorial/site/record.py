@@ -14,18 +14,16 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import venv
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tutorial import ROOT, UserError, all_steps
+from tutorial.learn.demo import wait_until_it_answers
 from tutorial.options import console
 
 BLOCK = re.compile(r"^```bash\n(?P<typed>[^`]*)^```\n(?:\n```text\n(?P<shown>[^`]*)^```\n)?", re.MULTILINE)
@@ -126,16 +124,12 @@ class Reader:
         return "".join(f"{line.rstrip()}\n" for line in printed.strip().splitlines())
 
 
-def heed_ctrl_c():
-    """What a shell starts with & ignores it, and so does all that is started from there."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 @contextmanager
 def running(command, **options):
     """Start a demo, wait until it can be used, and give what it has printed. In the end, press Ctrl-C."""
     options |= {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "start_new_session": True}
-    options["preexec_fn"] = heed_ctrl_c
+    # What a shell starts with & ignores Ctrl-C, and so does all that is started from there.
+    options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(command, stdout=output, **options)
         try:
@@ -151,22 +145,17 @@ def running(command, **options):
             process.wait(60)
 
 
-class Handler(SimpleHTTPRequestHandler):
-    def log_message(self, *arguments):
-        pass
-
-
 @contextmanager
 def served(folder):
     """A web server for the files in a folder; gives its URL."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder)) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    port = free_port()
+    command = [sys.executable, "-m", "http.server", str(port), "--bind=127.0.0.1", f"--directory={folder}"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            wait_until_it_answers(port, server)
+            yield f"http://127.0.0.1:{port}"
         finally:
-            server.shutdown()
-            thread.join()
+            server.terminate()
 
 
 def read(file):
