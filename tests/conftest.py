@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from tutorial import ROOT, all_steps, find_step
 from tutorial.cli import app
+from tutorial.repo.carry import git
 from tutorial.repo.step_changes import copy_step, write_files
 
 TUTORIAL = Path(sys.executable).with_name("tutorial")
@@ -141,4 +142,4 @@ def commit_all(root):
     """Commit everything in the folder, which becomes a git repository if it is none."""
     author = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
     for command in (["init", "--quiet"], ["add", "."], [*author, "commit", "--quiet", "--message=Steps"]):
-        subprocess.run(["git", *command], cwd=root, check=True)
+        git(root, *command)

@@ -50,9 +50,6 @@ def test_a_file_that_a_later_step_moves_or_retires(affected):
     assert "03_three: missing; it may have moved: runners/spawn.py looks like it" in said
     assert "docs/03_three.md:2: 03_three/runners/spawn.py" in said
     assert affected("1/tests/test_old.py") == ["02_two: identical", "03_three: retired"]
-
-
-def test_a_file_that_nothing_depends_on(affected):
     assert affected("03/README.md") == ["Nothing depends on 03_three/README.md."]
 
 

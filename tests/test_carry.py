@@ -25,16 +25,13 @@ def edit(path, old, new):
     path.write_text(text.replace(old, new, 1), "utf-8")
 
 
-def test_an_edit_of_a_file_that_is_the_same_everywhere(carry, small, steps):
+def test_an_edit_is_copied_into_the_same_file_and_merged_into_another(carry, steps):
     edit(steps[0] / "models.py", "pass", "title = ''")
     assert carry("01").splitlines() == [
         "changed steps/02_two/models.py", "changed steps/03_three/models.py", "Files carried: 2"
     ]  # fmt: skip
     assert {(step / "models.py").read_text("utf-8") for step in steps} == {"class Book:\n    title = ''\n"}
     assert carry("01") == "All later steps have these edits already.\n"
-
-
-def test_an_edit_is_merged_into_a_file_that_later_steps_change(carry, small, steps):
     edit(steps[0] / "views.py", "return 'a'", "return 'A'")
     carry("1")
     for step in steps[1:]:

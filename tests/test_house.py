@@ -1,7 +1,6 @@
 """Rules for every file of the repository, and for the packages that it installs."""
 
 import re
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tutorial import ROOT, all_steps
+from tutorial.repo.carry import git
 
 # Written in two parts, so that this file doesn't contain the words that it forbids.
 FORBIDDEN = ["pypi" + r"\.org", "pythonhosted" + r"\.org", "registry" + r"\.npmjs", "/wo" + "rk/", "/ro" + "ot/"]
@@ -21,7 +21,7 @@ def forbidden(text):
 
 
 def test_no_file_names_an_index_or_a_path_of_one_machine():
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True).stdout.decode()
+    listed = git(ROOT, "ls-files", "-z").decode()
     tracked = filter(Path.is_file, map(ROOT.joinpath, listed.rstrip("\0").split("\0")))
     found = {path: forbidden(path.read_text("utf-8", errors="replace")) for path in tracked}
     assert {path: words for path, words in found.items() if words} == {}

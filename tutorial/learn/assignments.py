@@ -1,15 +1,14 @@
 """What a learner can build: a step, or an exercise that goes on from one."""
 
-import os
 import re
-import subprocess
 import tempfile
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tutorial import ROOT, UserError, all_steps, find_step
+from tutorial import ROOT, all_steps, find_step
 from tutorial.learn import goals
+from tutorial.repo.carry import git
 from tutorial.repo.step_changes import (
     about,
     neighbours,
@@ -138,10 +137,7 @@ def patched(files, diff):
     with tempfile.TemporaryDirectory() as place:
         write_files(Path(place), files)
         # Nothing above this folder is a repository to git, wherever temporary folders are.
-        here = {**os.environ, "GIT_CEILING_DIRECTORIES": str(Path(place).parent)}
-        done = subprocess.run(["git", "apply", str(diff)], cwd=place, env=here, capture_output=True, text=True)
-        if done.returncode:
-            raise UserError(f"{diff} does not fit its step: {done.stderr.strip()}")
+        git(place, "apply", diff, GIT_CEILING_DIRECTORIES=str(Path(place).parent))
         return step_files(Path(place))
 
 

@@ -42,17 +42,14 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         write(item.nodeid, "left out" if reasons[item] else "expected", reasons[item])
     write("", "collected")
-    chosen = [item for item in items if not reasons[item] and is_later(item) == CHECK["later"]]
+    later = [item for item in items if goal_of(item).carried or item.get_closest_marker("server")]
+    chosen = [item for item in items if not reasons[item] and (item in later) == CHECK["later"]]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = chosen
 
 
 def goal_of(item):
     return next(goal for goal in GOALS if goal.has(item.nodeid))
-
-
-def is_later(item):
-    return bool(goal_of(item).carried or item.get_closest_marker("server"))
 
 
 def left_out(item):

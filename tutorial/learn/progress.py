@@ -82,10 +82,6 @@ def status():
     for task in [*map(assignments.of_step, all_steps()), *map(assignments.of_exercise, begun)]:
         facts = known.get(task.name, {})
         reached = f"{facts['reached']} of {facts['goals']}" if "reached" in facts else "begun" if facts else "–"
-        table.add_row(task.number, task.title, str(task.minutes), reached, escape(str(nearby(facts.get("folder", "")))))
+        folder = facts.get("folder", "").removeprefix(f"{Path.cwd()}{os.sep}")
+        table.add_row(task.number, task.title, str(task.minutes), reached, escape(folder))
     console.print(table)
-
-
-def nearby(folder):
-    """As it is called from here, if it is below."""
-    return os.path.relpath(folder) if folder and Path(folder).is_relative_to(Path.cwd()) else folder

@@ -73,7 +73,7 @@ class Report:
         self.in_detail = True  # until the first goal that failed
 
     def update(self, result):
-        while self.coming and result.is_final(self.coming[0]) and not result.trouble:
+        while self.coming and result.collected and not result.of(self.coming[0], "expected") and not result.trouble:
             self.print_goal(result, self.coming.pop(0))
 
     def end(self, result):
@@ -83,7 +83,7 @@ class Report:
         if result.trouble:
             console.print("The tests could not be run to their end:" if result.tests else "The tests could not be run:")
             console.print(f"  {result.trouble}", style="red", markup=False)
-            for test in result.failed()[:SHOWN] if self.in_detail else []:
+            for test in result.ended("failed")[:SHOWN] if self.in_detail else []:
                 self.print_test(result, test)
         if result.trouble and not result.tests:  # nothing is known about the goals, so what was known stays
             progress.remember(self.task, folder=str(result.folder))
@@ -99,7 +99,9 @@ class Report:
         elif goal:
             known = progress.read(self.task)
             hints = known.get("hints", 0) if known.get("goal") == goal.says else 0
-            if not (hint := hint_for_test(result, goal)):
+            failed = [test.rpartition("::")[2].partition("[")[0] for test in result.of(goal, "failed")]
+            hint = next((goal.hint_for[function] for function in failed if function in goal.hint_for), "")
+            if not hint:
                 hints = max(hints, 1)
                 hint = goal.hints[hints - 1]
             progress.remember(self.task, goal=goal.says, hints=hints, **facts)
@@ -131,12 +133,6 @@ class Report:
 def next_goal(result):
     """The first goal that is not reached; None if there is none."""
     return next(iter(result.goals(FAILED) or result.goals(UNKNOWN)), None)
-
-
-def hint_for_test(result, goal):
-    """Return the hint for the first failed test that has one, or an empty text."""
-    functions = [test.rpartition("::")[2].partition("[")[0] for test in result.of(goal, "failed")]
-    return next((goal.hint_for[function] for function in functions if function in goal.hint_for), "")
 
 
 def checked(result):
@@ -190,7 +186,13 @@ def check_many(task, folders, limit):
         goal, reached = next_goal(result), len(result.goals(REACHED))
         says = result.trouble or (goal.says if goal else "")
         complete += result.is_complete()
-        counts = [reached, checked(result), len(result.passed()), len(result.failed()), round(result.seconds)]
+        counts = [
+            reached,
+            checked(result),
+            len(result.ended("passed")),
+            len(result.ended("failed")),
+            round(result.seconds),
+        ]
         table.writerow([folder, *counts, says])
         sys.stdout.flush()
     print(f"{complete} of {len(folders)} have reached all goals of {task.number}.", file=sys.stderr)

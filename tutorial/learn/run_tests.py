@@ -52,19 +52,13 @@ class Result:
     def goals(self, *states):
         return [goal for goal in self.assignment.task.goals if self.state(goal) in states]
 
-    def is_final(self, goal):
-        """Whether no test of this goal is still to come."""
-        return self.collected and not self.of(goal, "expected")
-
     def is_complete(self):
         """Whether all goals that could be checked here are reached, and at least one was."""
         return bool(not self.trouble and self.goals(REACHED) and not self.goals(FAILED, UNKNOWN))
 
-    def failed(self):
-        return sorted(test for test, (outcome, _) in self.tests.items() if outcome == "failed")
-
-    def passed(self):
-        return [test for test, (outcome, _) in self.tests.items() if outcome == "passed"]
+    def ended(self, outcome):
+        """The node ids of all tests that ended like this: "passed", "failed", …"""
+        return sorted(test for test, (ends, _) in self.tests.items() if ends == outcome)
 
 
 def check(assignment, folder, limit=180, changed=lambda result: None):

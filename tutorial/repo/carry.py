@@ -85,14 +85,12 @@ def carry_file(file, step, following, commit):
 def moved_to(file, content, step, following):
     """The file of the later step, new there, that looks most like this one. None, if none is much like it."""
     new = {name: code for name, code in step_files(following).items() if name not in step_files(step)}
-    alike = {name: similarity(content, code) + 0.3 * (Path(name).name == Path(file).name) for name, code in new.items()}
+    alike = {}
+    for name, code in new.items():
+        lines = SequenceMatcher(None, content.splitlines(), code.splitlines(), autojunk=False)
+        alike[name] = lines.ratio() + 0.3 * (Path(name).name == Path(file).name)
     best = max(alike, key=alike.get, default=None)
     return best if best and alike[best] > 0.4 else None
-
-
-def similarity(one, other):
-    """The part of the lines that two files (bytes) have in common, from 0 to 1."""
-    return SequenceMatcher(None, one.splitlines(), other.splitlines(), autojunk=False).ratio()
 
 
 def merge(ours, base, theirs):

@@ -41,7 +41,9 @@ def undeclared(step, before):
     """
     now, then, declared = step_files(step), step_files(before) if before else {}, about(step)
     gone, retired = then.keys() - now.keys(), set(declared.get("retires", {}))
-    tests = set(filter(is_test, gone)) | lost_tests(now, then)
+    tests = set(filter(is_test, gone))
+    for name in filter(is_test, now.keys() & then.keys()):
+        tests |= {f"{name}::{test}" for test in set(tests_in(then[name])) - set(tests_in(now[name]))}
     changed = {name for name in now.keys() & then.keys() - PER_STEP if now[name] != then[name]}
     changes, removes = (set(chain(*map(expanded, declared.get(verb, [])))) for verb in ("changes", "removes"))
     said = f"{step.name}/step.toml"
@@ -64,15 +66,6 @@ def expanded(pattern):
 
 def is_test(name):
     return Path(name).name.startswith("test_")
-
-
-def lost_tests(now, then):
-    """Return the tests that a changed file no longer has."""
-    return {
-        f"{name}::{test}"
-        for name in filter(is_test, now.keys() & then.keys())
-        for test in set(tests_in(then[name])) - set(tests_in(now[name]))
-    }
 
 
 def tests_in(content):

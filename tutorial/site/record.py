@@ -25,6 +25,7 @@ import typer
 from tutorial import ROOT, UserError, all_steps
 from tutorial.learn.demo import wait_until_it_answers
 from tutorial.options import console
+from tutorial.repo.carry import git
 
 BLOCK = re.compile(r"^```bash\n(?P<typed>[^`]*)^```\n(?:\n```text\n(?P<shown>[^`]*)^```\n)?", re.MULTILINE)
 HOME = "/home/you/django-in-the-background"  # what a page shows in place of the copy
@@ -178,10 +179,7 @@ def fresh_copy():
     """A copy of the repository, with a `.venv` that has what is installed here. Nothing is fetched."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder).resolve() / "copy"
-        listed = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=ROOT, check=True, capture_output=True, text=True,
-        ).stdout  # fmt: skip
+        listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").decode()
         for name in filter(None, listed.split("\0")):
             if (ROOT / name).is_file():
                 (copy / name).parent.mkdir(parents=True, exist_ok=True)
