@@ -183,17 +183,10 @@ def check_many(task, folders, limit):
             result = run_check(task, real, limit)
         except (UserError, OSError) as error:
             result = Result(task, folder, trouble=str(error))
-        goal, reached = next_goal(result), len(result.goals(REACHED))
+        goal, complete = next_goal(result), complete + result.is_complete()
+        reached, passed, failed = map(len, (result.goals(REACHED), result.ended("passed"), result.ended("failed")))
         says = result.trouble or (goal.says if goal else "")
-        complete += result.is_complete()
-        counts = [
-            reached,
-            checked(result),
-            len(result.ended("passed")),
-            len(result.ended("failed")),
-            round(result.seconds),
-        ]
-        table.writerow([folder, *counts, says])
+        table.writerow([folder, reached, checked(result), passed, failed, round(result.seconds), says])
         sys.stdout.flush()
     print(f"{complete} of {len(folders)} have reached all goals of {task.number}.", file=sys.stderr)
     return 0 if complete == len(folders) else 1

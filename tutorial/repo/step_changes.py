@@ -8,7 +8,7 @@ import tomllib
 from itertools import chain
 from pathlib import Path
 
-from tutorial import ROOT, UserError, all_steps, files_below
+from tutorial import ROOT, all_steps, files_below
 
 PER_STEP = {"README.md", "step.toml"}  # each step writes its own
 
@@ -117,10 +117,7 @@ def start_project(folder):
     """Create what comes before the first step: a new Django project with an empty app `library`."""
     folder.mkdir(parents=True, exist_ok=True)
     for command in (["startproject", "config", "."], ["startapp", "library"]):
-        command = [sys.executable, "-m", "django", *command]
-        done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        if done.returncode:
-            raise UserError(f"{folder}: {done.stdout.strip().splitlines()[-1]}")
+        subprocess.run([sys.executable, "-m", "django", *command], cwd=folder, check=True)
     return folder
 
 
