@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,10 +13,10 @@ from mkdocs.commands.build import build
 from mkdocs.config import load_config
 from typer.testing import CliRunner
 
-from tutorial import ROOT, all_steps, find_step
+from tutorial import ROOT, find_step
 from tutorial.cli import app
 from tutorial.repo.carry import git
-from tutorial.repo.step_changes import copy_step, write_files
+from tutorial.repo.step_changes import write_files
 
 TUTORIAL = Path(sys.executable).with_name("tutorial")
 
@@ -66,23 +65,6 @@ def until(words, process):
     return printed
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory):
-    """A copy of the steps in a separate git repository, to be copied."""
-    root = tmp_path_factory.mktemp("template") / "doctored"
-    for step in all_steps():
-        copy_step(step, root / "steps" / step.name)
-    shutil.copy(ROOT / ".gitignore", root)
-    commit_all(root)
-    return root
-
-
-@pytest.fixture
-def doctored(template, tmp_path):
-    """A copy of the steps in a separate git repository, for a test to change."""
-    return shutil.copytree(template, tmp_path / "doctored")
-
-
 @pytest.fixture
 def small(tmp_path):
     """Three small steps in a git repository: 02 changes the views, and 03 moves one file and retires a test."""
@@ -100,7 +82,7 @@ def small(tmp_path):
     del third["spawn.py"], third["tests/test_old.py"]
     toml = ["", 'changes = ["views.py"]', 'removes = ["spawn.py"]\n[retires]\n"tests/test_old.py" = "it is new now"']
     for name, files, lines in zip(("01_one", "02_two", "03_three"), (first, second, third), toml, strict=True):
-        files |= {"step.toml": f'title = "{name}"\n{lines}\n', "README.md": f"# {name}\n"}
+        files |= {"step.toml": f'title = "{name}"\ngoal = "It grows."\n{lines}\n', "README.md": f"# {name}\n"}
         write_files(root / "steps" / name, {file: text.encode() for file, text in files.items()})
     commit_all(root)
     return root

@@ -10,14 +10,13 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.conftest import TUTORIAL, commit_all, until
-from tutorial import ROOT, UserError, all_steps, find_step
+from tutorial import UserError, all_steps, find_step
 from tutorial.learn import assignments, goals, progress, report, run_tests
 from tutorial.learn.run_tests import FAILED, NOT_CHECKED, REACHED
 from tutorial.options import console
@@ -515,36 +514,34 @@ def test_what_cannot_be_shown_is_a_question_mark(monkeypatch):
     assert b"? Python" in subprocess.run([TUTORIAL, "doctor"], check=True, capture_output=True).stdout
 
 
-def test_branches_are_one_line_of_commits_and_nothing_else_changes(doctored):
+def test_branches_are_one_line_of_commits_and_nothing_else_changes(small):
     def shown(*arguments):
-        return git(doctored, *arguments).decode()
+        return git(small, *arguments).decode()
 
     before = shown("status", "--porcelain"), shown("rev-parse", "HEAD")
-    branches(doctored)
-    names = [f"step/{step.name}" for step in all_steps()]
+    branches(small)
+    names = ["step/01_one", "step/02_two", "step/03_three"]
     commits = shown("rev-parse", *names)
-    assert shown("log", "--format=%s", names[-1]).count("\n") == len(names)
-    for first, second in pairwise(names):
-        assert shown("rev-parse", f"{second}^") == shown("rev-parse", first)
-    views = "03_streaming/library/views.py"
-    assert shown("show", f"step/{views.replace('/', ':', 1)}") == (ROOT / "steps" / views).read_text()
+    assert shown("log", "--format=%s", "step/03_three") == "03 03_three\n02 02_two\n01 01_one\n"
+    assert shown("rev-parse", "step/03_three^", "step/03_three~2") == shown("rev-parse", "step/02_two", "step/01_one")
+    assert {*shown("ls-tree", "-r", "--name-only", "step/03_three").split()} == step_files(all_steps(small)[2]).keys()
     assert (shown("status", "--porcelain"), shown("rev-parse", "HEAD")) == before
-    branches(doctored)
+    branches(small)
     assert shown("rev-parse", *names) == commits  # the same files, the same commits
 
 
-def test_a_branch_in_use_and_a_branch_with_somebodys_work_are_left_alone(doctored, tmp_path):
-    branches(doctored)
+def test_a_branch_in_use_and_a_branch_with_somebodys_work_are_left_alone(small, tmp_path):
+    branches(small)
     there = tmp_path / "there"
-    git(doctored, "worktree", "add", "--quiet", there, "step/03_streaming")
-    with pytest.raises(UserError, match="step/03_streaming' checked out"):
-        branches(doctored)
-    (there / "library" / "views.py").write_text("mine")
+    git(small, "worktree", "add", "--quiet", there, "step/02_two")
+    with pytest.raises(UserError, match="step/02_two' checked out"):
+        branches(small)
+    (there / "views.py").write_text("mine")
     commit_all(there)
     mine = git(there, "rev-parse", "HEAD")
-    git(doctored, "worktree", "remove", "--force", there)
-    with pytest.raises(UserError, match=r"The branch step/03_streaming has work of yours\."):
-        branches(doctored)
-    assert git(doctored, "rev-parse", "step/03_streaming") == mine
+    git(small, "worktree", "remove", "--force", there)
+    with pytest.raises(UserError, match=r"The branch step/02_two has work of yours\."):
+        branches(small)
+    assert git(small, "rev-parse", "step/02_two") == mine
     with pytest.raises(UserError, match="is no git repository of its own"):
-        branches(doctored / "steps")
+        branches(small / "steps")

@@ -6,19 +6,10 @@ import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tutorial import ROOT, all_steps, find_step
+from tutorial import ROOT, find_step
 from tutorial.learn import goals
 from tutorial.repo.carry import git
-from tutorial.repo.step_changes import (
-    about,
-    neighbours,
-    start_project,
-    step_files,
-    tests_by_age,
-    write_files,
-)
-
-EXERCISES = ROOT / "exercises"
+from tutorial.repo.step_changes import about, neighbours, start_project, step_files, tests_by_age, write_files
 
 
 @dataclass(frozen=True)
@@ -63,7 +54,7 @@ def find(name):
 
 def all_exercises():
     """The folders of all exercises, in their order."""
-    return sorted(path.parent for path in EXERCISES.glob("*/exercise.toml"))
+    return sorted(path.parent for path in (ROOT / "exercises").glob("*/exercise.toml"))
 
 
 def of_step(step):
@@ -112,7 +103,7 @@ def earlier_steps(step, carried):
 def of_exercise(folder):
     """An exercise begins with the whole of its step, and its solution is a diff to that. Its tests are its own."""
     facts = tomllib.loads((folder / "exercise.toml").read_text("utf-8"))
-    (step,) = [step for step in all_steps() if step.name[:2] == folder.name[:2]]
+    step = find_step(folder.name[:2])
     files = step_files(step)
     tests = {f"tests/exercise/{name}": content for name, content in step_files(folder / "tests").items()}
     starter = to_begin_with(files)
