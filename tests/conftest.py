@@ -1,30 +1,68 @@
 """What the repository's own tests share: copies of the tree that they may spoil, and servers."""
 
 import importlib.util
-import shutil
+import os
+import signal
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pytest
+from mkdocs.commands.build import build
+from mkdocs.config import load_config
+from typer.testing import CliRunner
 
-from tutorial import ROOT, all_steps, find_step, ignore_local
+from tutorial import ROOT, find_step
+from tutorial.cli import app
+from tutorial.repo.carry import git
+from tutorial.repo.step_changes import write_files
 
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory):
-    """A copy of the steps in a separate git repository, to be copied."""
-    root = tmp_path_factory.mktemp("template") / "doctored"
-    for step in all_steps():
-        shutil.copytree(step, root / "steps" / step.name, ignore=ignore_local(step))
-    shutil.copy(ROOT / ".gitignore", root)
-    commit_all(root)
-    return root
+TUTORIAL = Path(sys.executable).with_name("tutorial")
 
 
 @pytest.fixture
-def doctored(template, tmp_path):
-    """A copy of the steps in a separate git repository, for a test to change."""
-    return shutil.copytree(template, tmp_path / "doctored")
+def tutorial():
+    """Runs the command `tutorial` in this process. Gives what it printed, after it has ended with that exit code."""
+
+    def run(*arguments, code=0):
+        done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        assert done.exit_code == code, done.output
+        assert done.exception is None or isinstance(done.exception, SystemExit)
+        return done
+
+    return run
+
+
+@pytest.fixture
+def started():
+    """Starts the command in its own process, which heeds Ctrl-C. After the test, it is killed if it hasn't ended."""
+    processes = []
+
+    def start(*arguments, **options):
+        heed = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731
+        options |= {"stdout": subprocess.PIPE, "text": True, "start_new_session": True, "preexec_fn": heed}
+        processes.append(subprocess.Popen([TUTORIAL, *map(str, arguments)], **options))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def until(words, process):
+    """What the process prints until it has said these words. One that does not say them in time is killed."""
+    printed, stop = "", threading.Timer(240, process.kill)
+    stop.start()
+    try:
+        while words not in printed:
+            line = process.stdout.readline()
+            assert line, f"It never said {words!r}, but: {printed}"
+            printed += line
+    finally:
+        stop.cancel()
+    return printed
 
 
 @pytest.fixture
@@ -44,12 +82,24 @@ def small(tmp_path):
     del third["spawn.py"], third["tests/test_old.py"]
     toml = ["", 'changes = ["views.py"]', 'removes = ["spawn.py"]\n[retires]\n"tests/test_old.py" = "it is new now"']
     for name, files, lines in zip(("01_one", "02_two", "03_three"), (first, second, third), toml, strict=True):
-        for file, text in {**files, "step.toml": f'title = "{name}"\n{lines}\n', "README.md": f"# {name}\n"}.items():
-            path = root / "steps" / name / file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, "utf-8")
+        files |= {"step.toml": f'title = "{name}"\ngoal = "It grows."\n{lines}\n', "README.md": f"# {name}\n"}
+        write_files(root / "steps" / name, {file: text.encode() for file, text in files.items()})
     commit_all(root)
     return root
+
+
+@pytest.fixture(scope="session")
+def built_site(tmp_path_factory):
+    """The folder of the whole site."""
+    return build_site(tmp_path_factory.mktemp("site"))
+
+
+def build_site(folder, **options):
+    """Build into `folder`, and return it. A warning is an error, because mkdocs.yml says `strict`."""
+    config = load_config(str(ROOT / "mkdocs.yml"), site_dir=str(folder), **options)
+    assert config.strict
+    build(config)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -61,8 +111,17 @@ def servers():
     return module
 
 
+def manage(step, database, *arguments, **variables):
+    """Run a command of a step, and return its standard output."""
+    environment = {**os.environ, "DATABASE_URL": database, "EXPORT_RUNNER": "", **variables}
+    command = [sys.executable, step / "manage.py", *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 def commit_all(root):
     """Commit everything in the folder, which becomes a git repository if it is none."""
     author = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
     for command in (["init", "--quiet"], ["add", "."], [*author, "commit", "--quiet", "--message=Steps"]):
-        subprocess.run(["git", *command], cwd=root, check=True)
+        git(root, *command)

@@ -4,14 +4,15 @@ import os
 import re
 import subprocess
 import sys
-import time
-import urllib.request
 import venv
 
+import httpx
 import pytest
 
 from tutorial import ROOT
+from tutorial.learn.demo import wait_until_it_answers
 from tutorial.repo.step_changes import added_tests, copy_step, neighbours
+from tutorial.site.record import free_port
 
 BIN = "Scripts" if sys.platform == "win32" else "bin"
 
@@ -52,18 +53,13 @@ def test_it_migrates_seeds_serves_and_passes_its_new_fast_tests(step, before, tm
 
 def serve(python, folder, environment):
     """The status of the list of books, from gunicorn with the step's own settings on another port."""
-    log = folder / "gunicorn.log"
-    with log.open("wb") as output:
-        command = [python, "-m", "gunicorn", "--bind=127.0.0.1:0"]
-        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
-    try:
-        deadline = time.monotonic() + 60
-        while not (listening := re.search(r"http://127.0.0.1:\d+", log.read_text())):
-            assert server.poll() is None and time.monotonic() < deadline, log.read_text()
-            time.sleep(0.05)
-        with urllib.request.urlopen(listening.group() + "/books/") as page:  # noqa: S310
-            assert b"The library" in page.read()
-            return page.status
-    finally:
-        server.terminate()
-        server.wait()
+    port = free_port()
+    command = [python, "-m", "gunicorn", f"--bind=127.0.0.1:{port}"]
+    with subprocess.Popen(command, cwd=folder, env=environment) as server:
+        try:
+            wait_until_it_answers(port, server)
+            page = httpx.get(f"http://127.0.0.1:{port}/books/", timeout=60)
+            assert "The library" in page.text
+            return page.status_code
+        finally:
+            server.terminate()

@@ -3,18 +3,15 @@
 import subprocess
 
 import pytest
-from typer.testing import CliRunner
 
 from tests.conftest import commit_all
 from tutorial import all_steps
-from tutorial.cli import app
 
 
-def carry(step, root, *options, code=0):
-    """What the command prints. It ends with that exit code."""
-    done = CliRunner().invoke(app, ["carry", step, "--root", str(root), *options])
-    assert done.exit_code == code, done.output
-    return done.output
+@pytest.fixture
+def carry(tutorial, small):
+    """Runs the command in the small repository. Gives what it prints."""
+    return lambda step, *options, code=0: tutorial("carry", step, "--root", small, *options, code=code).output
 
 
 @pytest.fixture
@@ -28,86 +25,83 @@ def edit(path, old, new):
     path.write_text(text.replace(old, new, 1), "utf-8")
 
 
-def test_an_edit_of_a_file_that_is_the_same_everywhere(small, steps):
+def test_an_edit_is_copied_into_the_same_file_and_merged_into_another(carry, steps):
     edit(steps[0] / "models.py", "pass", "title = ''")
-    assert carry("01", small).splitlines() == [
+    assert carry("01").splitlines() == [
         "changed steps/02_two/models.py", "changed steps/03_three/models.py", "Files carried: 2"
     ]  # fmt: skip
     assert {(step / "models.py").read_text("utf-8") for step in steps} == {"class Book:\n    title = ''\n"}
-    assert carry("01", small) == "All later steps have these edits already.\n"
-
-
-def test_an_edit_is_merged_into_a_file_that_later_steps_change(small, steps):
+    assert carry("01") == "All later steps have these edits already.\n"
     edit(steps[0] / "views.py", "return 'a'", "return 'A'")
-    carry("1", small)
+    carry("1")
     for step in steps[1:]:
         assert "return 'A'" in (views := (step / "views.py").read_text("utf-8")) and "def download" in views
 
 
-def test_a_conflict_is_named_and_the_other_files_are_carried(small, steps):
+def test_a_conflict_is_named_and_the_other_files_are_carried(carry, small, steps):
     edit(steps[1] / "views.py", "return 'a'", "return 'b'")
     commit_all(small)
     edit(steps[0] / "views.py", "return 'a'", "return 'c'")
     edit(steps[0] / "models.py", "pass", "title = ''")
-    said = carry("01_one", small, code=1)
+    said = carry("01_one", code=1)
     assert "Conflict in steps/02_two/views.py, which was left as it is. Make the edit there by hand" in said
     assert "then run: tutorial carry 02_two\n" in said
     assert "return 'b'" in (steps[1] / "views.py").read_text("utf-8")
     assert "title" in (steps[2] / "models.py").read_text("utf-8")
 
 
-def test_a_file_that_a_later_step_has_moved_is_named(small, steps):
+def test_a_file_that_a_later_step_has_moved_is_named(carry, small, steps):
     edit(steps[0] / "spawn.py", "return 'f'", "return 'F'")
-    assert carry("01", small, code=1).splitlines() == [
+    assert carry("01", code=1).splitlines() == [
         "changed steps/02_two/spawn.py",
         "03_three has no spawn.py; it may have moved: runners/spawn.py looks like it. "
         "Make the edit there by hand, then run: tutorial carry 03_three",
     ]
     (steps[2] / "runners" / "spawn.py").unlink()
-    assert "03_three has no spawn.py. Make" in carry("01", small, code=1)
+    assert "03_three has no spawn.py. Make" in carry("01", code=1)
 
 
-def test_a_test_that_a_later_step_retires_stays_away(small, steps):
+def test_a_test_that_a_later_step_retires_stays_away(carry, small, steps):
     edit(steps[0] / "tests" / "test_old.py", "pass", "assert True")
-    assert carry("01", small) == "changed steps/02_two/tests/test_old.py\nFiles carried: 1\n"
+    assert carry("01") == "changed steps/02_two/tests/test_old.py\nFiles carried: 1\n"
     assert not (steps[2] / "tests" / "test_old.py").exists()
 
 
-def test_new_and_deleted_files_are_carried_and_a_steps_own_pages_are_not(small, steps):
+def test_new_and_deleted_files_are_carried_and_a_steps_own_pages_are_not(carry, small, steps):
     (steps[0] / "new.py").write_text("NEW = 1\n")
     (steps[0] / "tests" / "test_views.py").unlink()
     edit(steps[0] / "README.md", "one", "the first")
-    carry("01", small)
+    carry("01")
     for step in steps[1:]:
         assert (step / "new.py").is_file() and not (step / "tests" / "test_views.py").exists()
         assert "the first" not in (step / "README.md").read_text("utf-8")
 
 
-def test_committed_edits_are_carried_since_a_commit(small, steps):
+def test_committed_edits_are_carried_since_a_commit(carry, small, steps):
     edit(steps[0] / "views.py", "return 'a'", "return 'A'")
     commit_all(small)
     edit(steps[0] / "models.py", "pass", "title = ''")
     edit(steps[0] / "views.py", "return 'd'", "return 'D'")
-    carry("01", small, "--since", "HEAD~1")
+    carry("01", "--since", "HEAD~1")
     for step in steps[1:]:
         views = (step / "views.py").read_text("utf-8")
         assert "return 'A'" in views and "return 'D'" in views and "def download" in views
         assert "title" in (step / "models.py").read_text("utf-8")
     edit(steps[2] / "views.py", "return 'A'", "return 'X'")
-    assert "then run: tutorial carry 03_three --since HEAD~1" in carry("01", small, "--since", "HEAD~1", code=1)
+    assert "then run: tutorial carry 03_three --since HEAD~1" in carry("01", "--since", "HEAD~1", code=1)
 
 
-def test_without_edits_it_says_how_committed_ones_are_carried(small):
-    said = carry("01", small)
+def test_without_edits_it_says_how_committed_ones_are_carried(carry):
+    said = carry("01")
     assert said == (
         "01_one has no edits since the last commit. For edits that you have committed, name an earlier commit: "
         "--since REF.\n"
     )
-    assert carry("01", small, "--since", "HEAD") == "01_one has no edits since HEAD.\n"
+    assert carry("01", "--since", "HEAD") == "01_one has no edits since HEAD.\n"
 
 
-def test_a_wrong_step_a_wrong_commit_and_a_folder_without_git_are_one_line(small, tmp_path):
-    assert carry("99", small, code=1) == "There is no step '99'. The steps are: 01_one, 02_two, 03_three.\n"
-    assert carry("01", small, "--since", "nowhere", code=1) == "git can't help here: no commit 'nowhere'.\n"
+def test_a_wrong_step_a_wrong_commit_and_a_folder_without_git_are_one_line(carry, small, tmp_path):
+    assert carry("99", code=1) == "There is no step '99'. The steps are: 01_one, 02_two, 03_three.\n"
+    assert carry("01", "--since", "nowhere", code=1) == "git can't help here: no commit 'nowhere'.\n"
     subprocess.run(["mv", small / ".git", tmp_path / "elsewhere"], check=True)
-    assert "not a git repository" in carry("01", small, code=1)
+    assert "not a git repository" in carry("01", code=1)

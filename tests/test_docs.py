@@ -12,56 +12,38 @@ from mkdocs.config import load_config
 from mkdocs.exceptions import Abort
 from pymdownx.superfences import SuperFencesException
 
-from tests.sites import build_site, built_site
+from tests.conftest import build_site
 from tutorial import ROOT, all_steps
 from tutorial.repo.step_changes import about
-from tutorial.site import exercises_page, instructors_page
-from tutorial.site.diagrams import DIAGRAMS, mark
+from tutorial.site.diagrams import DIAGRAMS, INK, mark
+from tutorial.site.figures import known
 from tutorial.site.listings import excerpt
-from tutorial.site.measured import figures
-from tutorial.site.whole_files import files_shown, whole_files
 
 DOCS = ROOT / "docs"
 PAGES = {page.relative_to(DOCS).as_posix(): page.read_text("utf-8") for page in sorted(DOCS.rglob("*.md"))}
 LISTING = "```listing\n01_models/library/views.py book_list\n{}\n```"
 
 
-def test_the_site_builds_strictly():
-    page = (built_site() / "03_streaming" / "index.html").read_text("utf-8")
+def test_the_site_builds_strictly(built_site):
+    page = (built_site / "03_streaming" / "index.html").read_text("utf-8")
     assert "csv_chunks" in page and "{{" not in page and "stepdiff " not in page.replace("highlight stepdiff", "")
 
 
-@pytest.fixture
-def two_pages(tmp_path):
-    """A folder with two pages, for a test to spoil."""
-    docs = tmp_path / "docs"
-    docs.mkdir()
-    (docs / "index.md").write_text("# Home\n\n[Other](other.md#part)\n", "utf-8")
-    (docs / "other.md").write_text("# Other\n\n## Part\n", "utf-8")
-    return docs
-
-
-def build_pages(docs):
-    build_site(docs.parent / "site", docs_dir=str(docs), nav=["index.md", "other.md"])
-
-
 @pytest.mark.parametrize(
-    "added",
+    "text",
     [
         LISTING.replace("book_list", "no_such_view"),
-        LISTING.format("highlight: no such text"),
         "It takes {{ speed.no_such_figure | s }}.",
         "[nowhere](nowhere.md)",
-        "[no such heading](index.md#no-such-heading)",
+        "[no such heading](#no-such-heading)",
     ],
-    ids=["name", "highlight", "figure", "link", "heading"],
+    ids=["name", "figure", "link", "heading"],
 )
-def test_a_wrong_page_fails_the_strict_build(two_pages, added):
-    build_pages(two_pages)
-    with (two_pages / "other.md").open("a", encoding="utf-8") as page:
-        page.write(f"\n{added}\n")
+def test_a_wrong_page_fails_the_strict_build(tmp_path, text):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "index.md").write_text(f"# Home\n\n{text}\n", "utf-8")
     with pytest.raises((Abort, SuperFencesException, ValueError)):
-        build_pages(two_pages)
+        build_site(tmp_path / "site", docs_dir=str(tmp_path / "docs"), nav=["index.md"], not_in_nav=None)
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +53,7 @@ def render():
 
     def render(text):
         # A new one for each text, because an error leaves its traces.
-        return markdown.Markdown(extensions=config.markdown_extensions, extension_configs=config.mdx_configs).convert(
-            text
-        )
+        return markdown.markdown(text, extensions=config.markdown_extensions, extension_configs=config.mdx_configs)
 
     return render
 
@@ -86,6 +66,7 @@ def render():
         (LISTING.replace("book_list", '"import"'), r"\d+ lines contain"),
         (LISTING.replace("book_list", '"def book_list" "no such text"'), "no line below contains"),
         (LISTING.format("hilight: def"), "what is 'hilight: def'"),
+        (LISTING.format("highlight: no such text"), "no line contains"),
         ("```stepdiff\n01_models 02_httpresponse library/models.py\n```", "the two are the same"),
         ("```stepdiff\n01_models 02_httpresponse no/such/file.py\n```", "No such file"),
         ("```stepdiff\n01_models 02_httpresponse library/views.py nothing\n```", "0 definitions are named"),
@@ -139,11 +120,9 @@ def test_a_listing_has_its_name_its_language_and_its_marked_lines(render):
     assert "data-search-exclude" in render("```listing\n01_models/library/views.py\n```")
 
 
-def test_the_button_of_a_diff_copies_the_new_code(render):
+def test_a_diff_has_colours_and_a_part_of_it_has_a_button(render):
     page = render("```stepdiff\n02_httpresponse 03_streaming library/views.py book_download\n```")
-    copied = re.search(r'data-copy="(.*?)"', page, re.DOTALL)[1]
-    assert "StreamingHttpResponse(" in copied and "import" not in copied and "\n- " not in copied
-    assert '<span class="gi">+ ' in page and '<span class="gd">- ' in page
+    assert "data-copy" in page and '<span class="gi">+ ' in page and '<span class="gd">- ' in page
     added = render("```stepdiff\n02_httpresponse 03_streaming library/book_csv.py csv_chunks\n```")
     assert '<span class="gd">' not in added  # the earlier step has no such function
     assert "data-copy" not in render("```stepdiff\n02_httpresponse 03_streaming library/views.py\n```")
@@ -166,39 +145,17 @@ def without_code(page):
     return re.sub(r"(?ms)^ *```.*?^ *```$|`[^`\n]+`", "", page)
 
 
-def typed_figures(page):
-    """What looks measured, and is not inserted: a number with a unit, outside of code."""
-    return re.findall(r"\d[ \xa0](?:ms|MB|times|µs)\b", without_code(page))
-
-
 def test_every_figure_comes_from_a_result_and_every_result_is_shown():
-    assert {name: found for name, page in PAGES.items() if (found := typed_figures(page))} == {}
-    assert set(re.findall(r"\{\{ *([\w.]+)", "".join(map(without_code, PAGES.values())))) == figures().keys()
-    assert typed_figures("takes 3 ms, or\n\n```text\n5 ms\n```\n") == ["3 ms"]
-
-
-def typed_listings(page):
-    """The languages of fences that show typed code. tests/test_walkthrough.py runs ```bash, and test_demo.py ```sh."""
-    return re.findall(r"^ *```(?!(?:bash|sh|text|listing|stepdiff)?$)(.*)", page, re.MULTILINE)
+    typed = re.compile(r"\d[ \xa0](?:ms|MB|times|µs)\b")  # a number with a unit, which looks measured
+    assert {name: found for name, page in PAGES.items() if (found := typed.findall(without_code(page)))} == {}
+    assert set(re.findall(r"\{\{ *([\w.]+)", "".join(map(without_code, PAGES.values())))) == known().keys()
 
 
 def test_every_listing_comes_from_a_step():
-    assert {name: found for name, page in PAGES.items() if (found := typed_listings(page))} == {}
+    """tests/test_walkthrough.py runs what is in ```bash fences, and tests/test_demo.py what is in ```sh."""
+    typed = re.compile(r"^ *```(?!(?:bash|sh|text|listing|stepdiff)?$)(.*)", re.MULTILINE)
+    assert {name: found for name, page in PAGES.items() if (found := typed.findall(page))} == {}
     assert [name[:2] for name, page in PAGES.items() if "```sh\n" in page] == ["03", "07", "09"]
-    assert typed_listings('```python title="x"\nprint()\n```\n') == ['python title="x"']
-
-
-def test_the_pages_that_are_made_of_the_steps_are_current():
-    made = whole_files() | {"exercises.md": exercises_page.page(), "instructors.md": instructors_page.page()}
-    there = {name: page for name, page in PAGES.items() if name in made or name.startswith("files/")}
-    assert there == made, "run `tutorial record`"
-
-
-def test_a_file_that_a_chapter_shows_is_found():
-    page = "```listing\n03_x/a.py part\n```\n\n```stepdiff\n02_y 03_x b/c.py\n```\n"
-    page += "\n```stepdiff\n02_y 03_x d.py part\n```\n"
-    assert files_shown(page, "03_x") == ["a.py", "b/c.py", "d.py"]
-    assert files_shown(page, "02_y") == []
 
 
 def test_a_chapter_takes_the_minutes_of_its_step():
@@ -231,21 +188,11 @@ def test_every_picture_is_small_is_shown_and_has_a_text_that_tells_what_it_shows
     assert [name for name, page in PAGES.items() if "<img" in page] == []  # which the build doesn't check
 
 
-def undrawn(folder):
-    """The diagrams of which a drawing is missing, or was made from another source."""
-    return [
-        f"{source.stem}-{theme}"
-        for source in sorted(folder.glob("*.mmd"))
-        for theme in ("light", "dark")
-        if mark(source.read_text("utf-8")) not in (folder / f"{source.stem}-{theme}.svg").read_text("utf-8")
-    ]
-
-
-def test_the_diagrams_are_drawn_from_their_sources(tmp_path):
-    assert undrawn(DIAGRAMS) == [], "run `tutorial diagrams`"
-    copy = shutil.copytree(DIAGRAMS, tmp_path / "diagrams")
-    (copy / "queue.mmd").write_text("sequenceDiagram\n", "utf-8")
-    assert undrawn(copy) == ["queue-light", "queue-dark"]
+@pytest.mark.parametrize("source", sorted(DIAGRAMS.glob("*.mmd")), ids=lambda source: source.stem)
+def test_a_diagram_is_drawn_from_its_source(source):
+    for theme in INK:
+        drawn = (DIAGRAMS / f"{source.stem}-{theme}.svg").read_text("utf-8")
+        assert mark(source.read_text("utf-8")) in drawn, "run `tutorial diagrams`"
 
 
 def article(folder, name):
@@ -261,7 +208,7 @@ def article(folder, name):
 
 
 @pytest.mark.slow
-def test_zensical_builds_the_same_site(tmp_path):
+def test_zensical_builds_the_same_site(built_site, tmp_path):
     pytest.importorskip("zensical", reason="zensical is not installed")
     for name in ("docs", "overrides"):
         shutil.copytree(ROOT / name, tmp_path / name)
@@ -269,8 +216,7 @@ def test_zensical_builds_the_same_site(tmp_path):
     zensical = Path(sys.executable).with_name("zensical")
     done = subprocess.run([zensical, "build", "--strict"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    ours = built_site()
-    names = sorted(path.relative_to(ours) for path in ours.rglob("index.html"))
+    names = sorted(path.relative_to(built_site) for path in built_site.rglob("index.html"))
     assert len(names) > 20
     for name in names:
-        assert article(tmp_path / "site", name) == article(ours, name), name
+        assert article(tmp_path / "site", name) == article(built_site, name), name

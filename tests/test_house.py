@@ -1,13 +1,14 @@
 """Rules for every file of the repository, and for the packages that it installs."""
 
 import re
-import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
 from tutorial import ROOT, all_steps
+from tutorial.repo.carry import git
 
 # Written in two parts, so that this file doesn't contain the words that it forbids.
 FORBIDDEN = ["pypi" + r"\.org", "pythonhosted" + r"\.org", "registry" + r"\.npmjs", "/wo" + "rk/", "/ro" + "ot/"]
@@ -15,17 +16,14 @@ FORBIDDEN = ["pypi" + r"\.org", "pythonhosted" + r"\.org", "registry" + r"\.npmj
 VERSION = re.compile(r"[a-z0-9-]+==[\w.]+( ; [\w\s.<>=!'()]+)?")  # a line of constraints.txt
 
 
-def tracked():
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True).stdout.decode()
-    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
-
-
 def forbidden(text):
     return [word for word in FORBIDDEN if re.search(word, text)]
 
 
 def test_no_file_names_an_index_or_a_path_of_one_machine():
-    found = {path: forbidden(path.read_text("utf-8", errors="replace")) for path in tracked()}
+    listed = git(ROOT, "ls-files", "-z").decode()
+    tracked = filter(Path.is_file, map(ROOT.joinpath, listed.rstrip("\0").split("\0")))
+    found = {path: forbidden(path.read_text("utf-8", errors="replace")) for path in tracked}
     assert {path: words for path, words in found.items() if words} == {}
     assert forbidden("--index-url https://pypi" + ".org/simple")
 
@@ -52,20 +50,8 @@ def test_what_a_step_installs_is_what_the_repository_installs_for_it(step):
     assert names(to_test) <= names(project["dependencies"] + extras["test"] + extras["fast"]) - names(to_run)
 
 
-def test_no_lock_file_is_committed():
-    locks = {"uv.lock", "poetry.lock", "Pipfile.lock", "pdm.lock", "package-lock.json", "yarn.lock", "pylock.toml"}
-    assert [path for path in tracked() if path.name in locks] == []
-
-
 def test_the_two_supported_pairs_of_python_and_django():
     import django
 
     newest = django.VERSION[:2] >= (6, 0)
     assert newest == (sys.version_info >= (3, 12))
-
-
-def test_the_article_is_credited():
-    for page in ("README.md", "docs/index.md"):
-        text = (ROOT / page).read_text("utf-8")
-        assert "taranjeet" in text and "2018" in text
-        assert "Management Commands: Async Tasks without Celery in Django" in " ".join(text.split())

@@ -1,4 +1,4 @@
-"""`tutorial record`, `diagrams` and `constraints`, typed in a copy of the repository that they may write to."""
+"""`tutorial diagrams` and `constraints`, which need the network."""
 
 import shutil
 import subprocess
@@ -7,24 +7,11 @@ import pytest
 
 from tests.test_house import VERSION
 from tutorial.site import record
-from tutorial.site.diagrams import mark
+from tutorial.site.diagrams import DIAGRAMS, diagrams, mark
 
 pytestmark = pytest.mark.slow
 
 NO_NETWORK = ("Could not connect", "error sending request", "Failed to fetch", "ENOTFOUND", "ECONNREFUSED", "EAI_AGAIN")
-
-
-@pytest.fixture
-def copy():
-    """A copy of the repository, with the command `tutorial`, and known to git."""
-    with record.fresh_copy() as root:
-        for command in (["init", "--quiet"], ["add", "."]):
-            subprocess.run(["git", *command], cwd=root, check=True)
-        yield root
-
-
-def tutorial(copy, *arguments):
-    return run(copy, copy / ".venv" / "bin" / "tutorial", *arguments)
 
 
 def run(folder, *command):
@@ -32,40 +19,28 @@ def run(folder, *command):
     if done.returncode and any(words in done.stderr for words in NO_NETWORK):
         pytest.skip("what this asks on the network does not answer")
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def test_what_a_chapter_prints_is_recorded(copy):
-    chapter, exercises = copy / "docs" / "01_models.md", copy / "docs" / "exercises.md"
-    right, page = chapter.read_text("utf-8"), exercises.read_text("utf-8")
-    chapter.write_text(right.replace("The library: the library has", "What it printed once: the library has"), "utf-8")
-    exercises.write_text("What it was once.", "utf-8")
-    assert record.normalised(chapter.read_text("utf-8")) != record.normalised(right)
-    assert tutorial(copy, "record", "01") == "01_models.md: rewritten\n"
-    assert record.normalised(chapter.read_text("utf-8")) == record.normalised(right)
-    assert exercises.read_text("utf-8") == page
 
 
 @pytest.mark.browser
 @pytest.mark.skipif(not shutil.which("npm"), reason="needs npm, which brings mermaid")
-def test_a_diagram_is_drawn_from_its_source(copy):
-    folder = copy / "docs" / "assets" / "diagrams"
-    source = folder / "stream.mmd"
-    source.write_text(source.read_text("utf-8") + "    Note over reader: quite new\n", "utf-8")
-    run(copy, "npm", "pack", "--silent", "mermaid@12")
-    (archive,) = copy.glob("mermaid-*.tgz")
-    shutil.unpack_archive(archive, copy / "npm", filter="data")
-    said = tutorial(copy, "diagrams", "npm/package/dist/mermaid.min.js")
-    assert "stream: drawn\n" in said and len(said.splitlines()) == len(list(folder.glob("*.mmd")))
-    light, dark = (folder / f"stream-{ink}.svg" for ink in ("light", "dark"))
-    assert "quite new" in light.read_text("utf-8") and mark(source.read_text("utf-8")) in light.read_text("utf-8")
-    assert light.read_bytes() != dark.read_bytes()
+def test_a_diagram_is_drawn_from_its_source(tmp_path, monkeypatch):
+    source = tmp_path / "stream.mmd"
+    text = (DIAGRAMS / source.name).read_text("utf-8") + "    Note over reader: quite new\n"
+    source.write_text(text, "utf-8")
+    run(tmp_path, "npm", "pack", "--silent", "mermaid@12")
+    (archive,) = tmp_path.glob("mermaid-*.tgz")
+    shutil.unpack_archive(archive, tmp_path, filter="data")
+    monkeypatch.setattr("tutorial.site.diagrams.DIAGRAMS", tmp_path)
+    diagrams(tmp_path / "package" / "dist" / "mermaid.min.js")
+    light, dark = ((tmp_path / f"stream-{ink}.svg").read_text("utf-8") for ink in ("light", "dark"))
+    assert "quite new" in light and mark(text) in light and light != dark
 
 
-def test_the_newest_versions_are_resolved(copy, tmp_path):
-    assert tutorial(copy, "constraints", "--output", tmp_path / "new.txt") == ""
-    lines = (tmp_path / "new.txt").read_text("utf-8").splitlines()
+def test_the_newest_versions_are_resolved():
+    with record.fresh_copy() as copy:
+        before = (copy / "constraints.txt").read_text("utf-8").splitlines()
+        run(copy, copy / ".venv" / "bin" / "tutorial", "constraints")
+        lines = (copy / "constraints.txt").read_text("utf-8").splitlines()
     assert [line for line in lines if not VERSION.fullmatch(line)] == []
-    before = (copy / "constraints.txt").read_text("utf-8").splitlines()
     assert {line.partition("==")[0] for line in lines} >= {"django", "celery", "mkdocs-material", "nox"}
     assert len(lines) > len(before) / 2  # the newest of all may need a few more, or less

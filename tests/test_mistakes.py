@@ -60,9 +60,9 @@ def test_the_right_tests_catch_a_wrong_attempt(step, mistake, tmp_path):
     assignment = replace(assignment, tests=those_that_can_catch(assignment, mistake), carried=[])
     result = run_tests.check(assignment, tmp_path / "attempt", limit=900)
     assert result.trouble == ""
-    failed = {test.partition("[")[0] for test in result.failed()}
+    failed = {test.partition("[")[0] for test in result.ended("failed")}
     # `may` names tests with random input, or with a race, which find this mistake in most runs.
-    assert failed - set(mistake.get("may", [])) == set(mistake["caught"]), result.reasons()
+    assert failed - set(mistake.get("may", [])) == set(mistake["caught"]), result.tests
 
 
 def test_each_step_has_three_that_fit_its_code(tmp_path):

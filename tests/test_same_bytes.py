@@ -3,13 +3,11 @@
 import email
 import email.policy
 import hashlib
-import os
-import subprocess
-import sys
 import zipfile
 
 import pytest
 
+from tests.conftest import manage
 from tutorial import all_steps
 
 # One process for each step and database writes a file in each way that the step has.
@@ -39,12 +37,6 @@ if step >= "11":
         call_command("export_books", engine=engine, output=str(folder / engine), verbosity=0)
     call_command("export_books", compress="zip", output=str(folder / "books.zip"), verbosity=0)
 """
-
-
-def manage(step, database, *arguments, **variables):
-    """Run a command of a step."""
-    environment = {**os.environ, "DATABASE_URL": database, **variables}
-    subprocess.run([sys.executable, step / "manage.py", *arguments], env=environment, check=True)
 
 
 def files_of(step, database, folder):

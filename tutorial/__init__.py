@@ -1,13 +1,12 @@
 """The command `tutorial`, and the tools of pytest and the site."""
 
 import os
-import signal
 from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # What using a step leaves in its folder. A learner's package may be called data, so that is local at the top only.
-LOCAL_ANYWHERE = ("__pycache__", ".pytest_cache", ".hypothesis", ".ruff_cache")
+LOCAL_ANYWHERE = ("__pycache__", ".pytest_cache", ".hypothesis", ".ruff_cache", ".git")
 LOCAL_AT_THE_TOP = (".venv*", "venv", "db.sqlite3*", "data")
 
 
@@ -17,29 +16,15 @@ class UserError(Exception):
 
 def is_local(name):
     """Whether a path, relative to a step's folder, was left there by using the step."""
-    return not {*name.parts}.isdisjoint(LOCAL_ANYWHERE) or any(fnmatch(name.parts[0], at) for at in LOCAL_AT_THE_TOP)
+    return name.name in LOCAL_ANYWHERE or any(fnmatch(name, at) for at in LOCAL_AT_THE_TOP)
 
 
-def ignore_local(step):
-    """Return the `ignore` argument of shutil.copytree for a copy of the folder `step`."""
-    return lambda folder, names: {name for name in names if is_local((Path(folder) / name).relative_to(step))}
-
-
-def keep_out_of_solutions(folder):
-    """Raise UserError if the folder is in steps/ or exercises/, which hold our solutions."""
-    real = Path(os.path.realpath(folder))
-    if {ROOT / "steps", ROOT / "exercises"} & {real, *real.parents}:
-        raise UserError(
-            f"{folder} is among the solutions, which stay as they are. Go to the root of the repository, or name "
-            "another folder."
-        )
-
-
-def end_as_with_ctrl_c():
-    """Raise KeyboardInterrupt at SIGTERM and SIGHUP too, so that we can end the processes we have started."""
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.default_int_handler)
+def files_below(folder):
+    """Yield the files of a step's folder, relative to it, without those that are local."""
+    for place, folders, files in os.walk(folder, followlinks=True):
+        here = Path(place).relative_to(folder)
+        folders[:] = [name for name in folders if not is_local(here / name)]
+        yield from (here / name for name in files if not is_local(here / name) and Path(place, name).is_file())
 
 
 def all_steps(root=ROOT):

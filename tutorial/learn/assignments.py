@@ -1,19 +1,15 @@
 """What a learner can build: a step, or an exercise that goes on from one."""
 
-import os
 import re
-import subprocess
 import tempfile
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tutorial import ROOT, UserError, all_steps, find_step
+from tutorial import ROOT, find_step
 from tutorial.learn import goals
-from tutorial.repo.step_changes import about, added_tests, carried_tests, neighbours, start_project, step_files
-
-EXERCISES = ROOT / "exercises"
-OURS = ("step.toml", "README.md")  # of a step, and not of who begins with its code
+from tutorial.repo.carry import git
+from tutorial.repo.step_changes import about, neighbours, start_project, step_files, tests_by_age, write_files
 
 
 @dataclass(frozen=True)
@@ -45,14 +41,7 @@ class Assignment:
         """Write the code to begin with into `folder`. Raises OSError."""
         if not self.starter:
             start_project(folder)
-        write(folder, self.starter)
-
-
-def write(folder, files):
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        write_files(folder, self.starter)
 
 
 def find(name):
@@ -65,14 +54,15 @@ def find(name):
 
 def all_exercises():
     """The folders of all exercises, in their order."""
-    return sorted(path.parent for path in EXERCISES.glob("*/exercise.toml"))
+    return sorted(path.parent for path in (ROOT / "exercises").glob("*/exercise.toml"))
 
 
 def of_step(step):
     before = dict(neighbours())[step]
     facts, task, files = about(step), goals.read(step), step_files(step)
-    tests = added_tests(step, before)
-    carried = [test for test in carried_tests(step, before) if not needs_server(files[test.partition("::")[0]])]
+    starter = step_files(before) if before else {}
+    tests, carried = tests_by_age(files, starter)
+    carried = [test for test in carried if not needs_server(files[test.partition("::")[0]])]
     if carried:
         task = replace(task, goals=[*task.goals, earlier_steps(step, carried)])
     return Assignment(
@@ -83,7 +73,7 @@ def of_step(step):
         minutes=facts["teach"].get("alone", facts["teach"]["one_day"]),
         page=f"docs/{step.name}.md",
         begins_with=f"the end of step {before.name[:2]}" if before else "a new Django project",
-        starter=without(step_files(before), OURS) if before else {},
+        starter=to_begin_with(starter),
         solution=files,
         tests=[test for test in tests if not test.startswith(tuple(task.leaves_out) or "-")],
         test_files=needed_for_tests(files),
@@ -113,16 +103,17 @@ def earlier_steps(step, carried):
 def of_exercise(folder):
     """An exercise begins with the whole of its step, and its solution is a diff to that. Its tests are its own."""
     facts = tomllib.loads((folder / "exercise.toml").read_text("utf-8"))
-    (step,) = [step for step in all_steps() if step.name[:2] == folder.name[:2]]
-    files, tests = step_files(step), folder_files(folder / "tests", "tests/exercise/")
-    starter = without(files, OURS)
+    step = find_step(folder.name[:2])
+    files = step_files(step)
+    tests = {f"tests/exercise/{name}": content for name, content in step_files(folder / "tests").items()}
+    starter = to_begin_with(files)
     return Assignment(
         number=folder.name[:3],
         name=folder.name,
         title=facts["title"],
         goal=facts["task"],
         minutes=facts["minutes"],
-        page=f"docs/exercises/{step.name}.md",
+        page="docs/exercises.md",
         begins_with=f"step {step.name[:2]}, whole",
         starter=starter,
         solution=patched(starter, folder / "solution.diff"),
@@ -135,25 +126,17 @@ def of_exercise(folder):
 def patched(files, diff):
     """The files after `git apply`. A diff that does not fit any more is a UserError."""
     with tempfile.TemporaryDirectory() as place:
-        write(Path(place), files)
+        write_files(Path(place), files)
         # Nothing above this folder is a repository to git, wherever temporary folders are.
-        here = {**os.environ, "GIT_CEILING_DIRECTORIES": str(Path(place).parent)}
-        done = subprocess.run(["git", "apply", str(diff)], cwd=place, env=here, capture_output=True, text=True)
-        if done.returncode:
-            raise UserError(f"{diff} does not fit its step: {done.stderr.strip()}")
+        git(place, "apply", diff, GIT_CEILING_DIRECTORIES=str(Path(place).parent))
         return step_files(Path(place))
 
 
 def needed_for_tests(files):
-    return {name: content for name, content in files.items() if name.startswith("tests/") or name in NEEDED}
+    needed = ("pytest.ini", "step.toml")
+    return {name: content for name, content in files.items() if name.startswith("tests/") or name in needed}
 
 
-NEEDED = ("pytest.ini", "step.toml")
-
-
-def without(files, names):
-    return {name: content for name, content in files.items() if name not in names}
-
-
-def folder_files(folder, prefix):
-    return {prefix + name: content for name, content in step_files(folder).items()}
+def to_begin_with(files):
+    """Without what is a step's own, and not of who begins with its code."""
+    return {name: content for name, content in files.items() if name not in ("step.toml", "README.md")}

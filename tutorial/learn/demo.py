@@ -9,25 +9,45 @@ import sqlite3
 import subprocess
 import sys
 import time
-import tomllib
 from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Annotated
 
-from tutorial import UserError, all_steps, end_as_with_ctrl_c, find_step, ignore_local, keep_out_of_solutions
+import typer
+
+from tutorial import ROOT, UserError, all_steps, find_step
+from tutorial.options import console
+from tutorial.repo.step_changes import about, copy_step
 
 MARK = ".made-by-the-demo"  # in the folders that the demo may make anew
 
 
-def run(name, books, port, timeout, parent, console):
-    """Prepare the step in a folder below `parent`, fill its library, and serve it until Ctrl-C."""
-    end_as_with_ctrl_c()
-    keep_out_of_solutions(parent)
-    step = find_step(name) if name else all_steps()[-1]
-    demo = Demo(step, books or (books_that_outlast(timeout) if timeout else 100_000), port, parent.resolve())
+def demo(
+    step: Annotated[str, typer.Argument(help="Which step: 03, 3 or 03_streaming.", show_default="the newest")] = "",
+    books: Annotated[
+        int | None,
+        typer.Option(min=1, max=99_999_999, help="How many books the library has.", show_default="100000"),
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="The port of the server.")] = 8000,
+    timeout: Annotated[int, typer.Option(min=0, help="gunicorn's --timeout, in seconds; 0: the step's own.")] = 0,
+    folder: Annotated[
+        Path, typer.Option(help="The folder for the step's copy and the library.", show_default=".demo")
+    ] = (ROOT / ".demo"),
+):
+    """Run a step with a library full of books, and print what you can try.
+
+    The demo copies the step into a separate folder. It keeps the library, so the next demo of the same step with the
+    same number of books starts immediately. With --timeout and without --books, the library is so large that the
+    download of step 02 exceeds this timeout on your machine. For example, run `tutorial demo 02 --timeout 2`.
+    """
+    chosen = find_step(step) if step else all_steps()[-1]
+    books = books or (books_that_outlast(timeout) if timeout else 100_000)
+    running = Demo(chosen, books, port, folder.resolve())
     refuse_taken_port(port)
-    copy_anew(step, demo.folder)
-    console.print(f"Preparing step {step.name} in {demo.folder}", markup=False)
-    demo.prepare(console)
-    demo.serve(timeout, console)
+    copy_anew(chosen, running.folder)
+    console.print(f"Preparing step {chosen.name} in {running.folder}", markup=False)
+    running.prepare()
+    running.serve(timeout)
 
 
 class Demo:
@@ -35,7 +55,7 @@ class Demo:
 
     def __init__(self, step, books, port, parent):
         self.step, self.books, self.port = step, books, port
-        self.about = tomllib.loads((step / "step.toml").read_text("utf-8"))
+        self.about = about(step)
         self.folder, self.data = parent / step.name, parent / f"{step.name}-data"
         self.database = parent / f"{step.name}-{books}.sqlite3"
         self.environment = {**os.environ, "DATABASE_URL": f"sqlite:///{self.database}", "DATA_DIR": str(self.data)}
@@ -46,7 +66,7 @@ class Demo:
         if self.runner:
             self.environment["EXPORT_RUNNER"] = self.runner["name"]
 
-    def prepare(self, console):
+    def prepare(self):
         """Make the tables, the books and the login that are not there yet, in one process."""
         self.data.mkdir(exist_ok=True)
         commands = ["migrate --verbosity=0"]
@@ -66,13 +86,13 @@ class Demo:
     def start(self, *command):
         return subprocess.Popen(command, cwd=self.folder, env=self.environment, start_new_session=True)
 
-    def serve(self, timeout, console):
+    def serve(self, timeout):
         """The server, and the worker beside it if the runner has one, until Ctrl-C."""
         with self.start(*server_command(self.port, timeout)) as server, self.worker() as beside:
             try:
                 wait_until_it_answers(self.port, server)
-                self.say_what_to_do(console)
-                sys.exit(until_it_ends(server, beside, console))
+                self.say_what_to_do()
+                sys.exit(until_it_ends(server, beside))
             except KeyboardInterrupt:
                 at_work = beside and beside.poll() is None and sys.platform != "win32"
                 busy = " The worker finishes its running tasks. Press Ctrl-C again to end it now." if at_work else ""
@@ -95,9 +115,12 @@ class Demo:
                 try:
                     process.wait()
                 except KeyboardInterrupt:  # once more: do not wait for it
-                    kill_all(process)
+                    if sys.platform == "win32":
+                        process.kill()
+                    else:
+                        os.killpg(process.pid, signal.SIGKILL)  # it has a session of its own
 
-    def say_what_to_do(self, console):
+    def say_what_to_do(self):
         places = {"folder": self.folder, "database": self.environment["DATABASE_URL"], "data": self.data}
         places |= {"python": sys.executable, "site": self.environment["SITE_URL"]}
         texts = {name: shlex.quote(str(place)) for name, place in places.items()}  # as a shell takes them
@@ -113,16 +136,13 @@ class Demo:
 
 def chosen_runner(runners, asked):
     """The runner of that name, out of those in step.toml, or the first one. None if the step has no choice."""
-    if not (runners and asked):
-        return runners[0] if runners else None
-    for runner in runners:
-        if runner["name"] == asked:
-            return runner
-    names = ", ".join(runner["name"] for runner in runners)
-    raise UserError(f"EXPORT_RUNNER={asked}: this step's demo has {names}.")
+    names = [runner["name"] for runner in runners]
+    if runners and asked and asked not in names:
+        raise UserError(f"EXPORT_RUNNER={asked}: this step's demo has {', '.join(names)}.")
+    return runners[names.index(asked) if asked else 0] if runners else None
 
 
-def until_it_ends(server, beside, console):
+def until_it_ends(server, beside):
     """Wait for the end of the server, and give its exit code. If the worker ends before it, say so."""
     while server.poll() is None:
         if beside and beside.poll() is not None:
@@ -161,24 +181,14 @@ def server_command(port, timeout):
     return [*command, "--graceful-timeout=3", *([f"--timeout={timeout}"] if timeout else [])]
 
 
-def kill_all(process):
-    if sys.platform == "win32":
-        process.kill()
-    else:
-        os.killpg(process.pid, signal.SIGKILL)  # it has a session of its own
-
-
 def copy_anew(step, folder):
     """Copy the step into `folder`, in place of an earlier copy, but never of anything else."""
-    try:
-        if folder.exists():
-            if not (folder / MARK).is_file():
-                raise UserError(f"{folder} was not made by the demo, so it is not replaced. Name another --folder.")
-            shutil.rmtree(folder)
-        shutil.copytree(step, folder, ignore=ignore_local(step))
-        (folder / MARK).touch()
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror}.") from None
+    if folder.exists():
+        if not (folder / MARK).is_file():
+            raise UserError(f"{folder} was not made by the demo, so it is not replaced. Name another --folder.")
+        shutil.rmtree(folder)
+    copy_step(step, folder)
+    (folder / MARK).touch()
 
 
 def refuse_taken_port(port):

@@ -1,44 +1,36 @@
 """`tutorial diff`: how a learner's code differs from our solution."""
 
-import difflib
+import subprocess
+import tempfile
 from pathlib import Path
+from typing import Annotated
 
-from rich.syntax import Syntax
+import typer
 
 from tutorial.learn import assignments, progress
-from tutorial.repo.step_changes import step_files
+from tutorial.options import Step, console
+from tutorial.repo.step_changes import step_files, write_files
 
 
-def diff(name, folder, console):
-    """How the folder differs from the solution, in what is the step's own matter: not in its tests."""
-    task = assignments.find(name)
+def diff(
+    step: Step,
+    folder: Annotated[Path | None, typer.Argument(help="Your folder.", show_default="where you started it")] = None,
+):
+    """Show how your code differs from our solution (- is yours, + is ours). Tests and READMEs are left out."""
+    task = assignments.find(step)
     folder = progress.folder_of(task, folder)
-    ours, theirs = task.solution, step_files(folder)
-    differs = False
-    for path in sorted(ours.keys() | theirs.keys()):
-        if theirs.get(path) != ours.get(path) and is_compared(path, theirs.get(path, b"")):
-            differs = True
-            text = difference(path, theirs.get(path), ours.get(path), task.name)
-            console.print(
-                Syntax(text, "diff", background_color="default") if console.is_terminal else text, markup=False
-            )
-    if not differs:
-        console.print(f"{folder} is the solution of {task.number}, to the byte.", markup=False)
+    with tempfile.TemporaryDirectory() as place:
+        for side, files in (("yours", step_files(folder)), (task.name, task.solution)):
+            (Path(place) / side).mkdir()
+            write_files(Path(place) / side, {name: text for name, text in files.items() if is_compared(name, text)})
+        color = "always" if console.is_terminal else "never"
+        command = ["git", "diff", "--no-index", "--no-prefix", f"--color={color}", "yours", task.name]
+        done = subprocess.run(command, cwd=place, capture_output=True, text=True, errors="replace")
+    print(done.stdout or f"{folder} is the solution of {task.number}, to the byte.")
 
 
 def is_compared(path, content):
     """Whether it is the learner's code: not a test, not what an editor or git keeps, not a picture."""
     hidden = any(part.startswith(".") for part in Path(path).parts)
-    return not (hidden or path.startswith("tests/") or path in ("README.md", "step.toml", "pytest.ini")) and (
-        b"\0" not in content
-    )
-
-
-def difference(path, yours, ours, name):
-    texts = [(content or b"").decode(errors="replace").splitlines() for content in (yours, ours)]
-    lines = list(difflib.unified_diff(*texts, f"yours/{path}", f"{name}/{path}", lineterm=""))
-    if not lines and yours is None:
-        lines = [f"+++ {name}/{path}, which is empty, is not in yours"]
-    elif not lines and ours is None:
-        lines = [f"--- yours/{path}, which is empty, is not in {name}"]
-    return "\n".join(lines or [f"--- yours/{path} differs in the ends of its lines only"])
+    is_ours = path.startswith("tests/") or path in ("README.md", "step.toml", "pytest.ini")
+    return not (hidden or is_ours or b"\0" in content)

@@ -1,12 +1,10 @@
 """The pytest plugin of `tutorial check`: selects the tests to run now, and writes down the outcome of each test.
 
-The environment variable CHECK has JSON with six keys: `server` (run the tests with servers, or the others), `goals`
-(the tests of each goal), `also_runs` (tests that run although they are traps or need a service), `only` (the indexes
-of the goals to run), `carried` (the indexes of the goals with tests of earlier steps) and `changed` (the files that the
-learner has changed). A test of an earlier step doesn't run if it needs a server, or if it covers no changed file.
+The environment variable CHECK has JSON with three keys: `later` (run tests with servers and tests of earlier steps, or
+the others), `goals` (see goals/__init__.py) and `changed` (the files that the learner has changed). A test of an
+earlier step doesn't run if it needs a server, or if it covers no changed file.
 
-OUTCOMES is the file to write to. Each line is a JSON object with `test` (a node id), `outcome` and `reason`. The reason
-of a test that is expected is "server" if it needs one.
+OUTCOMES is the file to write to. Each line is a JSON object with `test` (a node id), `outcome` and `reason`.
 """
 
 import json
@@ -23,66 +21,65 @@ LEFT_OUT = {
     "slow": "takes too long",
     "trap": "shows a limit of this step that your code may not have",
 }
-ALSO_RUNS = ("services", "trap")  # where a goal says so, these tests run. Without the service, pytest skips them.
+ALSO_RUNS = {"services", "trap"}  # where a goal says so, these tests run. Without the service, pytest skips them.
 
 
-class Selection:
-    def __init__(self, check, write):
-        self.server, self.only, self.write = check["server"], check["only"], write
-        self.goals = [Goal("", tuple(tests), ()) for tests in check["goals"]]
-        self.also_runs, self.carried, self.changed = set(check["also_runs"]), check["carried"], check["changed"]
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, config, items):
-        """Keep the tests to run now, in the order of the goals. First write down all tests."""
-        numbers = {item: self.number(item) for item in items}
-        items.sort(key=numbers.get)
-        reasons = {item: self.left_out(item) for item in items}
-        for item in items:
-            self.write(item.nodeid, "left out" if reasons[item] else "expected", reasons[item] or needs(item))
-        self.write("", "collected")
-        chosen = [item for item in items if not reasons[item] and numbers[item] in self.only]
-        chosen = [item for item in chosen if bool(needs(item)) == self.server]
-        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
-        items[:] = chosen
-
-    def number(self, item):
-        return next((number for number, goal in enumerate(self.goals) if goal.has(item.nodeid)), len(self.goals))
-
-    def left_out(self, item):
-        """Why the check doesn't run this test. An empty text if it does."""
-        if self.number(item) in self.carried and (needs(item) or not self.covers_a_change(item)):
-            return "tests of earlier steps with a server, or of unchanged code, don't run"
-        return left_out(item, item.nodeid.partition("[")[0] in self.also_runs)
-
-    def covers_a_change(self, item):
-        """Whether it covers a file that the learner has changed. A test that doesn't say what it covers does."""
-        mark = item.get_closest_marker("covers")
-        return not mark or any(f"{file}/".startswith(f"{code}/") for code in mark.args for file in self.changed)
+CHECK = json.loads(os.environ["CHECK"])
+GOALS = [Goal(**goal) for goal in CHECK["goals"]]
 
 
-def needs(item):
-    return "server" if item.get_closest_marker("server") else ""
+def write(test, outcome, reason=""):
+    if "PYTEST_XDIST_WORKER" not in os.environ:  # the process that started the workers writes
+        with Path(os.environ["OUTCOMES"]).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"test": test, "outcome": outcome, "reason": reason}) + "\n")
 
 
-def left_out(item, also_runs):
-    marks = {mark.name for mark in item.iter_markers()} | ({"trap"} if item.name.startswith("test_trap_") else set())
-    marks -= set(ALSO_RUNS if also_runs else ())
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """Keep the tests to run now, in the order of the goals. First write down all tests."""
+    items.sort(key=lambda item: GOALS.index(goal_of(item)))
+    reasons = {item: left_out(item) for item in items}
+    for item in items:
+        write(item.nodeid, "left out" if reasons[item] else "expected", reasons[item])
+    write("", "collected")
+    later = [item for item in items if goal_of(item).carried or item.get_closest_marker("server")]
+    chosen = [item for item in items if not reasons[item] and (item in later) == CHECK["later"]]
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
+
+
+def goal_of(item):
+    return next(goal for goal in GOALS if goal.has(item.nodeid))
+
+
+def left_out(item):
+    """Why the check doesn't run this test. An empty text if it does."""
+    goal = goal_of(item)
+    if goal.carried and (item.get_closest_marker("server") or not covers_a_change(item)):
+        return "tests of earlier steps with a server, or of unchanged code, don't run"
+    marks = {mark.name for mark in item.iter_markers()}
+    if item.name.startswith("test_trap_"):
+        marks.add("trap")
+    if item.nodeid.partition("[")[0] in goal.also_runs:
+        marks -= ALSO_RUNS
     return next((reason for mark, reason in LEFT_OUT.items() if mark in marks), "")
 
 
-class Outcomes:
-    def __init__(self, write):
-        self.write = write
+def covers_a_change(item):
+    """Whether it covers a file that the learner has changed. A test that doesn't say what it covers does."""
+    mark = item.get_closest_marker("covers")
+    return not mark or any(f"{file}/".startswith(f"{code}/") for code in mark.args for file in CHECK["changed"])
 
-    def pytest_runtest_logreport(self, report):
-        # A test has three phases. Setup and teardown matter only if they go wrong.
-        if report.when == "call" or not report.passed:
-            self.write(report.nodeid, report.outcome, message(report.longrepr))
 
-    def pytest_collectreport(self, report):
-        if report.failed:
-            self.write(report.nodeid, "failed", message(report.longrepr))
+def pytest_runtest_logreport(report):
+    # A test has three phases. Setup and teardown matter only if they go wrong.
+    if report.when == "call" or not report.passed:
+        write(report.nodeid, report.outcome, message(report.longrepr))
+
+
+def pytest_collectreport(report):
+    if report.failed:
+        write(report.nodeid, "failed", message(report.longrepr))
 
 
 def message(reason):
@@ -95,16 +92,3 @@ def message(reason):
         return crash.message
     errors = [line[2:].strip() for line in str(reason).splitlines() if line.startswith("E ")]
     return errors[-1] if errors else str(reason).strip().rpartition("\n")[2]
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_configure(config):
-    is_worker = hasattr(config, "workerinput")  # of pytest-xdist: the process that started it writes
-
-    def write(test, outcome, reason=""):
-        if not is_worker:
-            with Path(os.environ["OUTCOMES"]).open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"test": test, "outcome": outcome, "reason": reason}) + "\n")
-
-    config.pluginmanager.register(Selection(json.loads(os.environ["CHECK"]), write), "selection")
-    config.pluginmanager.register(Outcomes(write), "outcomes")

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from tutorial import ROOT, UserError, all_steps
 from tutorial.learn import assignments
+from tutorial.options import Step, console
 
 FILE = Path(os.environ.get("TUTORIAL_PROGRESS") or ROOT / ".progress.json")
 
@@ -42,10 +43,6 @@ def remember(task, **facts):
     keep({**read_all(), task.name: read(task) | facts})
 
 
-def forget(task):
-    keep({name: facts for name, facts in read_all().items() if name != task.name})
-
-
 def keep(known):
     """Write the file. If that fails, only the memory is lost."""
     part = FILE.with_name(f"{FILE.name}.part")
@@ -56,14 +53,15 @@ def keep(known):
         pass
 
 
-def hint(name, console):
-    """The next hint for the goal at which the last check stopped."""
-    task = assignments.find(name)
+def hint(step: Step):
+    """Show one more hint for the goal where your last check stopped."""
+    task = assignments.find(step)
     known, all_goals = read(task), task.task.goals
     if "goals" in known and known.get("reached") == known["goals"]:
         console.print(f"All goals of {task.number} are reached. Compare with our solution: tutorial diff {task.number}")
         return
-    goal, given = all_goals[min(known.get("goal", 0), len(all_goals) - 1)], known.get("hints", 0)
+    goal = next((goal for goal in all_goals if goal.says == known.get("goal")), all_goals[0])
+    given = known.get("hints", 0)
     console.print(f"{goal.says}", markup=False, style="bold")
     if given >= len(goal.hints):
         for count, text in enumerate(goal.hints, 1):
@@ -74,8 +72,8 @@ def hint(name, console):
     console.print(f"{given + 1} of {len(goal.hints)}: {goal.hints[given]}", markup=False)
 
 
-def status(console):
-    """All steps, and how far the learner has come in each."""
+def status():
+    """Show all steps, and how many goals of each you have reached."""
     table, known = Table(box=None, padding=(0, 2, 0, 0)), read_all()
     for column in ("step", "", "minutes", "goals", "folder"):
         right = column in ("minutes", "goals")
@@ -84,10 +82,6 @@ def status(console):
     for task in [*map(assignments.of_step, all_steps()), *map(assignments.of_exercise, begun)]:
         facts = known.get(task.name, {})
         reached = f"{facts['reached']} of {facts['goals']}" if "reached" in facts else "begun" if facts else "–"
-        table.add_row(task.number, task.title, str(task.minutes), reached, escape(str(nearby(facts.get("folder", "")))))
+        folder = facts.get("folder", "").removeprefix(f"{Path.cwd()}{os.sep}")
+        table.add_row(task.number, task.title, str(task.minutes), reached, escape(folder))
     console.print(table)
-
-
-def nearby(folder):
-    """As it is called from here, if it is below."""
-    return os.path.relpath(folder) if folder and Path(folder).is_relative_to(Path.cwd()) else folder

@@ -1,41 +1,66 @@
 """`tutorial check`: print which goals of a step a learner's code reaches, and what comes next."""
 
 import csv
-import os
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.markup import escape
 
-from tutorial import UserError, is_local
+from tutorial import UserError, files_below
 from tutorial.learn import assignments, progress
+from tutorial.learn.doctor import require
 from tutorial.learn.run_tests import FAILED, NOT_CHECKED, REACHED, UNKNOWN, Result
 from tutorial.learn.run_tests import check as run_check
+from tutorial.options import Step, console
 
 SHOWN = 3  # failed tests of a goal that are printed one by one
 
 
-def check(name, folders, as_csv, watch, limit, console):
-    """Report on one folder in detail, or on several with a line each. Return the exit code."""
-    task = assignments.find(name)
+def check(
+    step: Step,
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Your folder, or many folders of a class.", show_default="where you started it"),
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a line of CSV for each folder.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Check again whenever you save a file.")] = False,
+    limit: Annotated[int, typer.Option(min=5, help="How many seconds the tests of a folder may take.")] = 180,
+):
+    """Run the tests of a step on your code. Print which goals it reaches, why a test failed, and what comes next.
+
+    The check runs on a copy of your folder. It also runs the fast tests of earlier steps. It leaves out most tests that
+    need a database server, a broker or a browser. To see those tests with our code, run `pytest steps/STEP`. The exit
+    code is 0 if you have reached all goals that can be checked here.
+
+    With `--watch`, the next check begins with the goal that failed. Press Ctrl-C to stop.
+
+    If you name several folders, each gets a line. The tests run the code in these folders. If you don't trust it, run
+    the check in a container or a virtual machine.
+    """
+    require("pytest", "pytest_django", "xdist")
+    folders = folders or []
+    task = assignments.find(step)
     if watch and (as_csv or len(folders) > 1):
         raise UserError("--watch is for one folder, and not for --csv.")
     if len(folders) > 1 or as_csv:
-        return check_many(task, folders, as_csv, limit, console)
+        return check_many(task, folders or [None], limit)
     folder = progress.folder_of(task, folders[0] if folders else None)
     if watch:
-        check_after_each_save(task, folder, limit, console)
-    return 0 if check_one(task, folder, limit, console).is_complete() else 1
+        check_after_each_save(task, folder, limit)
+    return 0 if check_one(task, folder, limit).is_complete() else 1
 
 
-def check_one(task, folder, limit, console, first=None, changed=lambda: None):
-    """Check a folder, and print each goal as soon as it is known. The goal with the index `first` comes first."""
-    report = Report(task, console, first)
+def check_one(task, folder, limit, changed=lambda: None):
+    """Check a folder, and print each goal as soon as it is known."""
+    report = Report(task)
     console.print(f"\n[bold]{escape(task.heading)}[/bold]: checking {escape(str(folder))}\n")
     with console.status(f"Running tests, for at most {limit} seconds …"):
-        result = run_check(task, folder, limit, first, lambda result: (changed(), report.update(result)))
+        result = run_check(task, folder, limit, lambda result: (changed(), report.update(result)))
     report.end(result)
     return result
 
@@ -43,48 +68,49 @@ def check_one(task, folder, limit, console, first=None, changed=lambda: None):
 class Report:
     """Prints each goal once, in order, when all its tests have run."""
 
-    def __init__(self, task, console, first=None):
-        self.task, self.console, goals = task, console, list(task.task.goals)
-        self.coming = goals if first is None else [goals[first], *goals[:first], *goals[first + 1 :]]
+    def __init__(self, task):
+        self.task, self.coming = task, list(task.task.goals)
         self.in_detail = True  # until the first goal that failed
 
     def update(self, result):
-        while self.coming and result.is_final(self.coming[0]) and not result.trouble:
+        while self.coming and result.collected and not result.of(self.coming[0], "expected") and not result.trouble:
             self.print_goal(result, self.coming.pop(0))
 
     def end(self, result):
         """Print what is left, and what comes next. Remember it for `tutorial hint` and `tutorial status`."""
         self.update(result)
-        console, number, todo = self.console, self.task.number, next_goal(result)
+        number, goal = self.task.number, next_goal(result)
         if result.trouble:
             console.print("The tests could not be run to their end:" if result.tests else "The tests could not be run:")
             console.print(f"  {result.trouble}", style="red", markup=False)
-            for test in result.failed()[:SHOWN] if self.in_detail else []:
+            for test in result.ended("failed")[:SHOWN] if self.in_detail else []:
                 self.print_test(result, test)
-        elif self.coming:
-            console.print(f"  The other {len(self.coming)} goals are checked when this one is reached.")
         if result.trouble and not result.tests:  # nothing is known about the goals, so what was known stays
             progress.remember(self.task, folder=str(result.folder))
             console.print("\nCorrect this error, and check again.\n")
             return
-        console.print(f"\n{score(result)}")
         facts = {"folder": str(result.folder), "reached": len(result.goals(REACHED)), "goals": checked(result)}
+        left_out = len(result.goals(NOT_CHECKED))
+        more = f" checked here reached, {left_out} not checked." if left_out else " reached."
+        console.print(f"\n{facts['reached']} of {facts['goals']} goals{more}")
         if result.is_complete():
-            progress.remember(self.task, goal=0, hints=0, **facts)
+            progress.remember(self.task, goal="", hints=0, **facts)
             console.print(f"All goals reached. Compare with our solution: tutorial diff {number}\n", style="green")
-        elif todo is not None:
-            known, goal = progress.read(self.task), self.task.task.goals[todo]
-            hints = known.get("hints", 0) if known.get("goal") == todo else 0
-            if not (hint := hint_for_test(result, goal)):
+        elif goal:
+            known = progress.read(self.task)
+            hints = known.get("hints", 0) if known.get("goal") == goal.says else 0
+            failed = [test.rpartition("::")[2].partition("[")[0] for test in result.of(goal, "failed")]
+            hint = next((goal.hint_for[function] for function in failed if function in goal.hint_for), "")
+            if not hint:
                 hints = max(hints, 1)
                 hint = goal.hints[hints - 1]
-            progress.remember(self.task, goal=todo, hints=hints, **facts)
+            progress.remember(self.task, goal=goal.says, hints=hints, **facts)
             console.print(f"\n[bold]Next[/bold]: {escape(goal.says)}")
             console.print(f"[bold]Hint[/bold]: {escape(hint)}")
             console.print(f"More: tutorial hint {number}\n")
 
     def print_goal(self, result, goal):
-        console, says, failed = self.console, escape(goal.says), result.of(goal, "failed")
+        says, failed = escape(goal.says), result.of(goal, "failed")
         if result.state(goal) == NOT_CHECKED:
             console.print(f"  [dim]–[/dim] {says} [dim]({why_not_checked(result, goal)})[/dim]")
         elif not failed:
@@ -99,32 +125,18 @@ class Report:
             self.in_detail = False
 
     def print_test(self, result, test):
-        self.console.print(f"      expected  {in_words(test)}", markup=False)
-        self.console.print(f"      got       {in_short(result.tests[test][1])}", markup=False, style="red")
-        self.console.print(f"      test      {test}", markup=False, style="dim")
+        console.print(f"      expected  {in_words(test)}", markup=False)
+        console.print(f"      got       {in_short(result.tests[test][1])}", markup=False, style="red")
+        console.print(f"      test      {test}", markup=False, style="dim")
 
 
 def next_goal(result):
-    """The index of the first goal that is not reached; None if there is none."""
-    goals = result.goals(FAILED) or result.goals(UNKNOWN)
-    return result.assignment.task.goals.index(goals[0]) if goals else None
-
-
-def hint_for_test(result, goal):
-    """Return the hint for the first failed test that has one, or an empty text."""
-    functions = [test.rpartition("::")[2].partition("[")[0] for test in result.of(goal, "failed")]
-    return next((goal.hint_for[function] for function in functions if function in goal.hint_for), "")
+    """The first goal that is not reached; None if there is none."""
+    return next(iter(result.goals(FAILED) or result.goals(UNKNOWN)), None)
 
 
 def checked(result):
     return len(result.goals(REACHED, FAILED, UNKNOWN))
-
-
-def score(result):
-    reached, left_out = len(result.goals(REACHED)), len(result.goals(NOT_CHECKED))
-    if left_out:
-        return f"{reached} of {checked(result)} goals checked here reached, {left_out} not checked."
-    return f"{reached} of {checked(result)} goals reached."
 
 
 def in_part(result, goal):
@@ -160,39 +172,33 @@ def in_short(message):
     return text if len(text) <= 300 else f"{text[:300]}…"
 
 
-def check_many(task, folders, as_csv, limit, console):
-    """Print a line for each folder. A folder that cannot be checked does not stop the list."""
+def check_many(task, folders, limit):
+    """Print a line of CSV for each folder. A folder that cannot be checked does not stop the list."""
     table, complete = csv.writer(sys.stdout, lineterminator="\n"), 0
-    if as_csv:
-        table.writerow(["folder", "goals", "of", "passed", "failed", "seconds", "next"])
-    for folder in folders or [None]:
+    table.writerow(["folder", "goals", "of", "passed", "failed", "seconds", "next"])
+    for folder in folders:
         try:
             real = progress.folder_of(task, folder)
             folder = folder or real  # a list is easier to read with the names that were typed
             result = run_check(task, real, limit)
         except (UserError, OSError) as error:
             result = Result(task, folder, trouble=str(error))
-        todo, reached, of = next_goal(result), len(result.goals(REACHED)), checked(result)
-        says = result.trouble or ("" if todo is None else task.task.goals[todo].says)
-        complete += result.is_complete()
-        if as_csv:
-            table.writerow(
-                [folder, reached, of, len(result.passed()), len(result.failed()), round(result.seconds), says]
-            )
-            sys.stdout.flush()
-        else:
-            console.print(f"{reached} of {of}  {folder}  {says}", markup=False)
-    print(f"{complete} of {len(folders or [None])} have reached all goals of {task.number}.", file=sys.stderr)
-    return 0 if complete == len(folders or [None]) else 1
+        goal, complete = next_goal(result), complete + result.is_complete()
+        reached, passed, failed = map(len, (result.goals(REACHED), result.ended("passed"), result.ended("failed")))
+        says = result.trouble or (goal.says if goal else "")
+        table.writerow([folder, reached, checked(result), passed, failed, round(result.seconds), says])
+        sys.stdout.flush()
+    print(f"{complete} of {len(folders)} have reached all goals of {task.number}.", file=sys.stderr)
+    return 0 if complete == len(folders) else 1
 
 
 class FileSaved(Exception):
     """The learner has saved a file, so a running check is out of date."""
 
 
-def check_after_each_save(task, folder, limit, console):
+def check_after_each_save(task, folder, limit):
     """Check again whenever a file of the folder is saved, beginning with the goal that failed. Ctrl-C ends it."""
-    first = None
+    in_order = task
     while True:
         seen = saved(folder)
 
@@ -201,7 +207,9 @@ def check_after_each_save(task, folder, limit, console):
                 raise FileSaved
 
         try:
-            first = next_goal(check_one(task, folder, limit, console, first, stop_if_saved))
+            goal = next_goal(check_one(in_order, folder, limit, stop_if_saved))
+            goals = sorted(task.task.goals, key=lambda each, first=goal: each != first)
+            in_order = replace(task, task=replace(task.task, goals=goals))
         except UserError as error:
             console.print(str(error), style="red", markup=False)
         except FileSaved:
@@ -225,11 +233,8 @@ def wait_for_change(folder, seen):
 def saved(folder):
     """When each file was saved: its time and size, by its path inside of the folder."""
     times = {}
-    for place, folders, files in os.walk(folder):
-        here = Path(place).relative_to(folder)
-        folders[:] = [name for name in folders if name != ".git" and not is_local(here / name)]
-        for name in files:
-            with suppress(OSError):  # deleted just now, or a link to nothing
-                found = Path(place, name).stat()
-                times[here / name] = found.st_mtime_ns, found.st_size
+    for name in files_below(folder):
+        with suppress(OSError):  # deleted just now
+            found = (folder / name).stat()
+            times[name] = found.st_mtime_ns, found.st_size
     return times

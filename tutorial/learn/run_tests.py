@@ -3,21 +3,20 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import psutil
 
-from tutorial import UserError, ignore_local
-from tutorial.learn.assignments import Assignment, write
-from tutorial.repo.step_changes import step_files
+from tutorial import UserError
+from tutorial.learn.assignments import Assignment
+from tutorial.repo.step_changes import step_files, write_files
 
 # Variables that the learner's shell may have for other purposes. With CI, pytest takes a skipped test for a failure.
 # Without bytecode, each process that a test starts would compile the project again.
@@ -53,42 +52,25 @@ class Result:
     def goals(self, *states):
         return [goal for goal in self.assignment.task.goals if self.state(goal) in states]
 
-    def is_final(self, goal):
-        """Whether no test of this goal is still to come."""
-        return self.collected and not self.of(goal, "expected")
-
     def is_complete(self):
         """Whether all goals that could be checked here are reached, and at least one was."""
         return bool(not self.trouble and self.goals(REACHED) and not self.goals(FAILED, UNKNOWN))
 
-    def failed(self):
-        return sorted(test for test, (outcome, _) in self.tests.items() if outcome == "failed")
-
-    def passed(self):
-        return [test for test, (outcome, _) in self.tests.items() if outcome == "passed"]
-
-    def reasons(self):
-        """Why tests failed, a line each."""
-        return "\n".join(f"{test}: {self.tests[test][1]}" for test in self.failed())
+    def ended(self, outcome):
+        """The node ids of all tests that ended like this: "passed", "failed", …"""
+        return sorted(test for test, (ends, _) in self.tests.items() if ends == outcome)
 
 
-def check(assignment, folder, limit=180, first=None, changed=lambda result: None):
+def check(assignment, folder, limit=180, changed=lambda result: None):
     """Run its tests on a copy of `folder`. Return a Result, after `limit` seconds at the latest.
 
-    The tests of the goal with the index `first` run before all others. If one fails, the others don't run.
     `changed(result)` is called about every tenth of a second, for example to print what is known so far.
     """
     began, result = time.monotonic(), Result(assignment, folder)
-    goals = assignment.task.goals
-    others = [number for number in range(len(goals)) if number != first]
-    rounds = [others] if first is None else [[first], others]
     with copy_of(assignment, folder) as copy, tempfile.TemporaryDirectory(prefix="outcomes-") as notes:
         runner = Runner(copy, began + limit, Path(notes) / "outcomes.jsonl", result, changed)
         try:
-            with runner.started("-m", "tutorial.learn.run_commands", *START) as starting:
-                for only in rounds:
-                    if not result.trouble and (first is None or result.state(goals[first]) != FAILED):
-                        runner.run_round(only, starting)
+            runner.run()
         except subprocess.TimeoutExpired:
             result.trouble = f"The tests did not end within {limit} seconds. Does your code wait for something forever?"
         runner.read_outcomes()
@@ -105,36 +87,10 @@ def copy_of(assignment, folder):
         )
     with tempfile.TemporaryDirectory(prefix="tutorial-check-", ignore_cleanup_errors=True) as place:
         copy = Path(place).resolve() / "project"
-        try:
-            copy_all(folder, copy)
-            for name in {"conftest.py", *(Path(file).parts[0] for file in assignment.test_files)}:
-                remove(copy / name)
-            write(copy, assignment.test_files)
-        except OSError as error:
-            reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error
-            raise UserError(f"{folder} cannot be read: {reason}") from None
+        ours = {"conftest.py", *(Path(file).parts[0] for file in assignment.test_files)}
+        theirs = {name: text for name, text in step_files(folder).items() if Path(name).parts[0] not in ours}
+        write_files(copy, theirs | assignment.test_files)
         yield copy
-
-
-def copy_all(folder, copy):
-    """A copy that may be written, with files in the place of links: what is done to it reaches nothing else."""
-    local = ignore_local(folder)
-
-    def without(at, names):
-        dangling = {name for name in names if not (Path(at) / name).exists()}
-        return {*local(at, names), *dangling, ".git"}
-
-    shutil.copytree(folder, copy, ignore=without, copy_function=shutil.copyfile)
-    for each in (copy, *copy.rglob("*")):
-        if each.is_dir():
-            each.chmod(0o700)
-
-
-def remove(path):
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 START = ("check", "makemigrations --check --dry-run --no-input", "migrate --verbosity=0")
@@ -151,7 +107,7 @@ class Runner:
         self.changed_files = sorted(name for name in now.keys() | began.keys() if now.get(name) != began.get(name))
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
         self.environment |= {"OUTCOMES": str(outcomes), "NO_COLOR": "1", "PYTHON_COLORS": "0"}
-        self.starts = True  # until we know better
+        self.starts = False  # of a project that doesn't start, no test counts
 
     @contextmanager
     def started(self, *arguments, **variables):
@@ -167,61 +123,44 @@ class Runner:
                 finally:
                     end(process)
 
-    def wait(self, process, until=lambda: False):
-        """Wait for its end, or until something is true. Return its exit code and its output."""
-        while process.poll() is None and not until():
+    def wait(self, process):
+        """Wait for its end. Return its exit code and its output."""
+        while process.poll() is None:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(0.1)
+            self.read_outcomes()
             self.changed(self.result)
             if time.monotonic() > self.deadline:
                 raise subprocess.TimeoutExpired(process.args, 0)
         process.output.seek(0)
         return process.returncode, process.output.read()
 
-    def run_round(self, only, starting):
-        """Run the tests of the goals with these indexes: those in one process first, then those with servers.
+    def run(self):
+        """Run the tests that need nothing in one process, and then the others, some at a time.
 
-        Tests of earlier steps run beside those with servers, which mostly wait.
+        The others are those with servers, which mostly wait, and those of earlier steps.
         """
-        goals = [self.result.assignment.task.goals[number] for number in only]
-
-        def only_carried_are_left():
-            self.read_outcomes()
-            own = [test for goal in goals if not goal.carried for test in self.result.of(goal, "expected")]
-            return self.result.collected and not any(self.result.tests[test][1] == "" for test in own)
-
-        tests = [*self.result.assignment.tests, *self.result.assignment.carried]
-        with self.pytest(only, tests, server=False) as testing:
+        start = self.started("-m", "tutorial.learn.run_commands", *START)
+        with start as starting, self.pytest(later=False) as testing:
             self.result.trouble = self.trouble_to_start(starting)
             self.starts = not self.result.trouble
             if self.starts:
-                self.wait(testing, until=only_carried_are_left)
-                with self.pytest_with_servers(only, goals) as beside:
-                    self.finish(testing)
-                    if beside and not self.result.trouble:
-                        self.finish(beside)
+                self.finish(testing)
+        left = sum(outcome == "expected" for outcome, _ in self.result.tests.values())
+        if left and not self.result.trouble:
+            # One more than two: many tests wait for a process, and leave a core to others.
+            workers = min(3, left) if (os.cpu_count() or 1) > 1 else 0
+            with self.pytest(True, f"-n{workers}", "--dist=load", "--maxschedchunk=1") as testing:
+                self.finish(testing)
 
-    def pytest_with_servers(self, only, goals):
-        """The process for the tests with servers. None, if these goals have no such test."""
-        waiting = [test for goal in goals for test in self.result.of(goal, "expected")]
-        tests = sum(self.result.tests[test][1] == "server" for test in waiting)
-        if not tests:
-            return nullcontext()
-        # One more than two: many tests wait for a process, and leave a core to others.
-        workers = min(3, tests) if (os.cpu_count() or 1) > 1 else 1
-        parallel = [f"-n{workers}", "--dist=load", "--maxschedchunk=1"] if workers > 1 else []
-        return self.pytest(only, self.result.assignment.tests, True, *parallel)
-
-    def pytest(self, only, tests, server, *options):
+    def pytest(self, later, *options):
         task = self.result.assignment.task
         command = ["-m", "pytest", "-c", "pytest.ini", "-q", "--tb=short", "-p", "no:cacheprovider", *options]
         command += ["-p", "tutorial.learn.outcomes_plugin", "--continue-on-collection-errors"]
         command += [f"--deselect={test}" for test in task.leaves_out if "::" in test]
-        facts = {"server": server, "only": only, "goals": [goal.tests for goal in task.goals]}
-        facts["also_runs"] = [test for goal in task.goals for test in goal.also_runs]
-        facts["carried"] = [number for number, goal in enumerate(task.goals) if goal.carried]
-        facts["changed"] = self.changed_files
-        return self.started(*command, *tests, CHECK=json.dumps(facts))
+        command += [*self.result.assignment.tests, *self.result.assignment.carried]
+        facts = {"later": later, "goals": [asdict(goal) for goal in task.goals], "changed": self.changed_files}
+        return self.started(*command, CHECK=json.dumps(facts))
 
     def trouble_to_start(self, starting):
         """The line that matters, if the project cannot be imported or its tables cannot be made."""
@@ -241,12 +180,8 @@ class Runner:
         return f"{places[-1][0]}, line {places[-1][1]}: {error}" if places else error
 
     def finish(self, testing):
-        """Wait for pytest, and tell each new outcome."""
-        tell, self.changed = self.changed, lambda result: (self.read_outcomes(), tell(result))
-        try:
-            code, output = self.wait(testing)
-        finally:
-            self.changed = tell
+        """Wait for pytest to end."""
+        code, output = self.wait(testing)
         self.read_outcomes()
         if code not in (0, 1, 5):  # all tests passed, some failed, or none was selected
             errors = [line[2:].strip() for line in output.splitlines() if line.startswith("E ")]
@@ -254,10 +189,7 @@ class Runner:
         self.changed(self.result)
 
     def read_outcomes(self):
-        """Put what is known so far into the result: for each test its outcome and the reason.
-
-        Of a project that doesn't start, no test counts, not even one that ran in the meantime.
-        """
+        """Put what is known so far into the result: for each test its outcome and the reason."""
         text = self.outcomes.read_text("utf-8") if self.starts and self.outcomes.exists() else ""
         tests = {}
         for each in map(json.loads, text[: text.rfind("\n") + 1].splitlines()):

@@ -1,43 +1,37 @@
 """`tutorial start`: a folder with the code to begin with, and what to build in it."""
 
-import shutil
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.markup import escape
 
-from tutorial import UserError, keep_out_of_solutions
+from tutorial import UserError
 from tutorial.learn import assignments, progress
+from tutorial.options import Step, console
 
 
-def start(name, folder, console):
-    """Put the code to begin with into `folder`."""
-    task = assignments.find(name)
+def start(
+    step: Step,
+    folder: Annotated[
+        Path | None, typer.Argument(help="A new or empty folder for the code.", show_default="learn/STEP")
+    ] = None,
+):
+    """Get the code to begin a step with in a new folder, and the list of goals.
+
+    The code is the end of the previous step. The tests use a few names, and `start` lists them. You choose all
+    other names.
+    """
+    task = assignments.find(step)
     folder = (folder or Path("learn") / task.name).absolute()
-    keep_out_of_solutions(folder)
-    make_room(folder)
-    try:
-        task.put(folder)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror}.") from None
-    except KeyboardInterrupt:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    progress.forget(task)
-    progress.remember(task, folder=str(folder), goal=0, hints=0)
-    say_what_to_build(task, folder, console)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} already exists and is not empty. Name another folder.")
+    task.put(folder)
+    progress.keep({**progress.read_all(), task.name: {"folder": str(folder)}})
+    say_what_to_build(task, folder)
 
 
-def make_room(folder):
-    """Leave alone what is there already."""
-    try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UserError(f"{folder} already exists and is not empty. Name another folder.")
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror}.") from None
-
-
-def say_what_to_build(task, folder, console):
+def say_what_to_build(task, folder):
     console.print(f"\n[bold]{escape(task.heading)}[/bold]: {escape(task.goal)}")
     console.print(f"  Begin    in {folder}", markup=False)
     console.print(f"           with {task.begins_with}")

@@ -1,33 +1,29 @@
 """`tutorial affected`: what depends on a file of a step, and may need an edit when the file changes."""
 
 import re
-import tomllib
 from difflib import get_close_matches
+from itertools import chain
 from pathlib import Path
+from typing import Annotated
 
-from tutorial import UserError, find_step
+import typer
+
+from tutorial import ROOT, UserError, find_step
+from tutorial.options import Root, console
 from tutorial.repo.carry import moved_to
 from tutorial.repo.step_changes import PER_STEP, about, step_files, steps_from
 
-FENCE = re.compile(r"^ *```(listing|stepdiff)\n *(.+)$", re.MULTILINE)
 
-
-def run(name, root, console):
-    """Print what depends on the file and on its copies in later steps, a group for each kind."""
-    step, file = find_file(name, root)
-    copies, lines = later_copies(step, file, root)
-    groups = {
-        "Later steps": lines,
-        "Pages that show it": pages(copies, root),
-        "Goals with its tests": goals(copies, root),
-        "Exercises that change it": exercises(copies, root),
-        "Wrong attempts at it": mistakes(copies, root),
-    }
-    for heading, found in groups.items():
-        if found:
-            console.print("\n  ".join([heading, *found]), markup=False)
-    if not any(groups.values()):
-        console.print(f"Nothing depends on {step.name}/{file}.", markup=False)
+def affected(
+    file: Annotated[str, typer.Argument(help="A file of a step: its path, or 03/library/views.py.")],
+    root: Root = ROOT,
+):
+    """List what names a file of a step: later steps, pages, goals, exercises and wrong attempts."""
+    step, file = find_file(file, root)
+    copies, later_steps = later_copies(step, file, root)
+    lines = [*later_steps, *mentions(copies, root)]
+    for line in lines or [f"Nothing depends on {step.name}/{file}."]:
+        console.print(line, markup=False)
 
 
 def find_file(name, root):
@@ -63,53 +59,19 @@ def later_copies(step, file, root):
     return copies, lines
 
 
-def pages(copies, root):
-    """The pages with a listing of a copy, or with a diff that has one on either side."""
-    shown = {f"{step}/{file}" for step, file in copies.items()}
-    found = []
-    for page in sorted((root / "docs").rglob("*.md")):
-        text = page.read_text("utf-8")
-        for fence in FENCE.finditer(text):
-            kind, words = fence[1], fence[2].split()
-            sides = [f"{step}/{words[2]}" for step in words[:2]] if kind == "stepdiff" and words[2:] else words[:1]
-            if not shown.isdisjoint(sides):
-                line = text.count("\n", 0, fence.start()) + 1
-                found.append(f"{page.relative_to(root).as_posix()}:{line} {kind} {fence[2]}")
-    return found
+def mentions(copies, root):
+    """Yield the lines with a copy of the file, as grep prints them: of pages, goals, wrong attempts and exercises."""
+    in_pages = "|".join(rf"^ *(\w+ )?{step}(/| (\w+ )?){re.escape(file)}( |$)" for step, file in copies.items())
+    yield from found(in_pages, sorted((root / "docs").rglob("*.md")), root)
+    for step, file in copies.items():
+        name = re.escape(file)
+        about_tests = (root / folder / f"{step[:2]}.toml" for folder in ("tutorial/learn/goals", "tests/mistakes"))
+        solutions = (root / "exercises").glob(f"{step[:2]}[a-z]_*/solution.diff")
+        yield from found(f'"{name}(::|")|^--- a/{name}$', chain(about_tests, sorted(solutions)), root)
 
 
-def goals(copies, root):
-    """The goals whose tests are in a copy."""
-    return [
-        f"{path.relative_to(root).as_posix()}: {goal['says']}"
-        for path, file in beside("tutorial/learn/goals", copies, root)
-        for goal in tomllib.loads(path.read_text("utf-8")).get("goal", [])
-        if any(test.partition("::")[0] == file for test in goal["tests"])
-    ]
-
-
-def exercises(copies, root):
-    """The exercises whose solution is a diff to a copy."""
-    return [
-        path.relative_to(root).as_posix()
-        for step, file in copies.items()
-        for path in sorted((root / "exercises").glob(f"{step[:2]}[a-z]_*/solution.diff"))
-        if f"--- a/{file}\n" in path.read_text("utf-8")
-    ]
-
-
-def mistakes(copies, root):
-    """The wrong attempts that change a copy, or that its tests catch."""
-    return [
-        f"{path.relative_to(root).as_posix()}: {mistake['name']}"
-        for path, file in beside("tests/mistakes", copies, root)
-        for mistake in tomllib.loads(path.read_text("utf-8")).get("mistake", [])
-        if any(change["file"] == file for change in mistake["change"])
-        or any(test.partition("::")[0] == file for test in mistake["caught"])
-    ]
-
-
-def beside(folder, copies, root):
-    """The NN.toml of each step in the folder, with the name of the copy in that step."""
-    paths = [(root / folder / f"{step[:2]}.toml", file) for step, file in copies.items()]
-    return [(path, file) for path, file in paths if path.is_file()]
+def found(pattern, paths, root):
+    for path in filter(Path.is_file, paths):
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+            if re.search(pattern, line):
+                yield f"{path.relative_to(root).as_posix()}:{number}: {line.strip()}"

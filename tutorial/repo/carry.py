@@ -1,12 +1,17 @@
 """`tutorial carry`: take an edit of one step forward through all later steps."""
 
+import os
 import subprocess
 import tempfile
 from difflib import SequenceMatcher
 from itertools import pairwise
 from pathlib import Path
+from typing import Annotated
 
-from tutorial import UserError, find_step
+import typer
+
+from tutorial import ROOT, UserError, find_step
+from tutorial.options import Root, console
 from tutorial.repo.step_changes import PER_STEP, about, step_files, steps_from
 
 
@@ -14,9 +19,20 @@ class NotCarried(Exception):
     """A file that somebody has to edit by hand. The text says which one and why."""
 
 
-def run(name, root, console, since=""):
-    """Merge into each later step what has changed in a step since the commit. Returns the exit code."""
-    first = find_step(name, root)
+def carry(
+    step: Annotated[str, typer.Argument(help="The step you have edited: 02, 2 or 02_httpresponse.")],
+    since: Annotated[
+        str, typer.Option(metavar="REF", help="Also carry what was committed after this commit.", show_default=False)
+    ] = "",
+    root: Root = ROOT,
+):
+    """Copy your edits of a step to all later steps, with three-way merges.
+
+    Without --since these are the edits that you haven't committed. A file that conflicts, or that a later step has
+    moved, is named and left as it is, and the exit code is 1. Edit that file by hand, then run the command for that
+    step.
+    """
+    first = find_step(step, root)
     steps = steps_from(first, root)
     commit = git(
         root, "rev-parse", "--verify", "--quiet", f"{since or 'HEAD'}^{{commit}}", fails=f"no commit {since!r}"
@@ -69,14 +85,12 @@ def carry_file(file, step, following, commit):
 def moved_to(file, content, step, following):
     """The file of the later step, new there, that looks most like this one. None, if none is much like it."""
     new = {name: code for name, code in step_files(following).items() if name not in step_files(step)}
-    alike = {name: similarity(content, code) + 0.3 * (Path(name).name == Path(file).name) for name, code in new.items()}
+    alike = {}
+    for name, code in new.items():
+        lines = SequenceMatcher(None, content.splitlines(), code.splitlines(), autojunk=False)
+        alike[name] = lines.ratio() + 0.3 * (Path(name).name == Path(file).name)
     best = max(alike, key=alike.get, default=None)
     return best if best and alike[best] > 0.4 else None
-
-
-def similarity(one, other):
-    """The part of the lines that two files (bytes) have in common, from 0 to 1."""
-    return SequenceMatcher(None, one.splitlines(), other.splitlines(), autojunk=False).ratio()
 
 
 def merge(ours, base, theirs):
@@ -108,8 +122,9 @@ def committed(step, file, commit):
     return shown.stdout if shown.returncode == 0 else None
 
 
-def git(folder, *arguments, fails=""):
-    run = subprocess.run(["git", *arguments], cwd=folder, capture_output=True)
+def git(folder, *arguments, fails="", **variables):
+    """Return what git prints (bytes), or raise UserError with the reason why it failed."""
+    run = subprocess.run(["git", *arguments], cwd=folder, env={**os.environ, **variables}, capture_output=True)
     if run.returncode:
         raise UserError(f"git can't help here: {run.stderr.decode().strip() or fails}.")
     return run.stdout

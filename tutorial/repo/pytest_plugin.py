@@ -15,11 +15,13 @@ import os
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 import tutorial
+from tutorial.repo.step_changes import step_files
 
 
 def pytest_addoption(parser):
@@ -119,32 +121,24 @@ def is_covered(item, step):
     mark = item.get_closest_marker("covers")
     if not mark or step not in (steps := tutorial.all_steps(step.parent.parent)) or step == steps[0]:
         return False
-    before = steps[steps.index(step) - 1]
-    return all(is_same(before, step, code) for code in (item.path.relative_to(step).as_posix(), *mark.args))
+    old, new = contents(steps[steps.index(step) - 1]), contents(step)
+    for code in (item.path.relative_to(step).as_posix(), *mark.args):
+        names = [name for name in old.keys() | new.keys() if f"{name}/".startswith(f"{code}/")]
+        if not names or any(old.get(name) != new.get(name) for name in names):
+            return False
+    return True
 
 
-def is_same(before, step, code):
-    """Whether two steps have the same file, or the same files in a folder. Code that a step lacks isn't the same."""
-    old, new = ({path.relative_to(each): path.read_bytes() for path in files(each / code)} for each in (before, step))
-    return bool(new) and old == new
-
-
-def files(path):
-    return [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file() and each.suffix != ".pyc"]
+contents = cache(step_files)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport():
-    return fail_skipped((yield))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report():
-    return fail_skipped((yield))
-
-
-def fail_skipped(report):
+    report = yield
     if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome, report.longrepr = "failed", f"In CI a skipped test is a failure. {reason}"
     return report
+
+
+pytest_make_collect_report = pytest_runtest_makereport  # the same for a file that is skipped

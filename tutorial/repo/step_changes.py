@@ -8,19 +8,26 @@ import tomllib
 from itertools import chain
 from pathlib import Path
 
-from tutorial import ROOT, UserError, all_steps, ignore_local, is_local
+from tutorial import ROOT, all_steps, files_below
 
 PER_STEP = {"README.md", "step.toml"}  # each step writes its own
 
 
 def step_files(step):
     """Return the contents of a step's files by name, without what running the step leaves behind."""
-    files = {}
-    for path in step.rglob("*"):
-        name = path.relative_to(step)
-        if path.is_file() and not is_local(name):
-            files[name.as_posix()] = path.read_bytes()
-    return files
+    return {name.as_posix(): (step / name).read_bytes() for name in files_below(step)}
+
+
+def write_files(folder, files):
+    """Write files into a folder: the contents by their names."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def copy_step(step, folder):
+    write_files(folder, step_files(step))
 
 
 def about(step):
@@ -34,7 +41,9 @@ def undeclared(step, before):
     """
     now, then, declared = step_files(step), step_files(before) if before else {}, about(step)
     gone, retired = then.keys() - now.keys(), set(declared.get("retires", {}))
-    tests = set(filter(is_test, gone)) | lost_tests(now, then)
+    tests = set(filter(is_test, gone))
+    for name in filter(is_test, now.keys() & then.keys()):
+        tests |= {f"{name}::{test}" for test in set(tests_in(then[name])) - set(tests_in(now[name]))}
     changed = {name for name in now.keys() & then.keys() - PER_STEP if now[name] != then[name]}
     changes, removes = (set(chain(*map(expanded, declared.get(verb, [])))) for verb in ("changes", "removes"))
     said = f"{step.name}/step.toml"
@@ -59,42 +68,28 @@ def is_test(name):
     return Path(name).name.startswith("test_")
 
 
-def lost_tests(now, then):
-    """Return the tests that a changed file no longer has."""
-    return {
-        f"{name}::{test}"
-        for name in filter(is_test, now.keys() & then.keys())
-        for test in set(tests_in(then[name])) - set(tests_in(now[name]))
-    }
-
-
 def tests_in(content):
     return [name.decode() for name in re.findall(rb"^def (test_\w+)", content, re.MULTILINE)]
 
 
 def added_tests(step, before):
-    """Return the arguments for pytest that run only the tests that a step adds, without tests/internals."""
-    now, then = step_files(step), step_files(before) if before else {}
-    added = []
-    for name, content in sorted(now.items()):
-        if is_test(name) and not name.startswith("tests/internals/"):
-            if name not in then:
-                added.append(name)
-            else:
-                added += [f"{name}::{test}" for test in tests_in(content) if test not in tests_in(then[name])]
-    return added
+    """Return the arguments for pytest that run only the tests that a step adds."""
+    return tests_by_age(step_files(step), step_files(before) if before else {})[0]
 
 
-def carried_tests(step, before):
-    """Return the arguments for pytest that run only the tests of earlier steps, without tests/internals."""
-    now, then = step_files(step), step_files(before) if before else {}
-    carried = []
-    for name in sorted(now.keys() & then.keys()):
-        if is_test(name) and not name.startswith("tests/internals/"):
-            tests = tests_in(now[name])
-            both = [test for test in tests if test in tests_in(then[name])]
-            carried += [name] if both == tests else [f"{name}::{test}" for test in both]
-    return carried
+def tests_by_age(now, then):
+    """Return the arguments for pytest that run only the new tests, and those that run only tests of earlier steps.
+
+    Tests in tests/internals are left out. `now` and `then` are the files of a step and of the step before.
+    """
+    added, carried = [], []
+    for name in sorted(filter(is_test, now)):
+        if not name.startswith("tests/internals/"):
+            tests, old = tests_in(now[name]), tests_in(then.get(name, b""))
+            new, both = [test for test in tests if test not in old], [test for test in tests if test in old]
+            for arguments, chosen in ((added, new), (carried, both)):
+                arguments += [name] if chosen == tests else [f"{name}::{test}" for test in chosen]
+    return added, carried
 
 
 def passing_before(step, before, folder, *options):
@@ -104,7 +99,7 @@ def passing_before(step, before, folder, *options):
     """
     copy_step(before, folder)
     shutil.rmtree(folder / "tests", ignore_errors=True)
-    shutil.copytree(step / "tests", folder / "tests", ignore=ignore_local(step / "tests"))
+    copy_step(step / "tests", folder / "tests")
     shutil.copy(step / "pytest.ini", folder)
     added = added_tests(step, before)
     command = [sys.executable, "-m", "pytest", "-q", "-rp", "--tb=no", "-p", "no:cacheprovider"]
@@ -118,18 +113,11 @@ def passing_before(step, before, folder, *options):
     return re.findall(r"^PASSED (.*)$", run.stdout, re.MULTILINE)
 
 
-def copy_step(step, folder):
-    shutil.copytree(step, folder, ignore=ignore_local(step))
-
-
 def start_project(folder):
     """Create what comes before the first step: a new Django project with an empty app `library`."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for command in (["startproject", "config", "."], ["startapp", "library"]):
-        command = [sys.executable, "-m", "django", *command]
-        done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        if done.returncode:
-            raise UserError(f"{folder}: {done.stdout.strip().splitlines()[-1]}")
+        subprocess.run([sys.executable, "-m", "django", *command], cwd=folder, check=True)
     return folder
 
 

@@ -1,6 +1,5 @@
 """Chromium, as the tools of the site use it."""
 
-import os
 import shutil
 from contextlib import contextmanager
 
@@ -11,25 +10,15 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 
 def executable():
     """Where Chromium is, or what to do about it."""
-    for name in NAMES:
-        if path := shutil.which(name):
-            return path
+    if path := next(filter(None, map(shutil.which, NAMES)), None):
+        return path
     raise UserError("Chromium was not found. On Debian: apt install chromium")
 
 
 @contextmanager
-def chromium(**options):
+def chromium():
     """A headless Chromium, driven by Playwright."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        raise UserError("Playwright is not installed. make test-setup installs it.") from None
+    from playwright.sync_api import sync_playwright  # which only the tests install
 
-    # Chromium refuses its sandbox to root.
-    arguments = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable(), args=arguments, **options)
-        try:
-            yield browser
-        finally:
-            browser.close()
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=executable()) as browser:
+        yield browser

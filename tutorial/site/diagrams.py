@@ -1,8 +1,15 @@
 """`tutorial diagrams`: the diagrams of the site, drawn once by mermaid, for light pages and for dark ones."""
 
 import hashlib
+from pathlib import Path
+from typing import Annotated
 
-from tutorial import ROOT, UserError
+import typer
+
+from tutorial import ROOT
+from tutorial.learn.doctor import require
+from tutorial.options import console
+from tutorial.site.browser import chromium
 
 DIAGRAMS = ROOT / "docs" / "assets" / "diagrams"
 INK = {
@@ -29,22 +36,22 @@ DRAW = """async ([source, ink]) => {
 }"""
 
 
-def run(script, console, folder=DIAGRAMS):
-    """Draw each NAME.mmd in the folder as NAME-light.svg and NAME-dark.svg. `script` is mermaid.min.js, from npm."""
-    try:
-        mermaid = script.read_text("utf-8")
-    except OSError as error:
-        raise UserError(f"{script} cannot be read: {error.strerror}. npm install mermaid brings it.") from None
-    from tutorial.site.browser import chromium
-
+def diagrams(
+    mermaid: Annotated[
+        Path, typer.Argument(help="The file mermaid.min.js, which you get with npm install mermaid.")
+    ] = Path("node_modules/mermaid/dist/mermaid.min.js"),
+):
+    """Draw the site's sequence diagrams again, from docs/assets/diagrams/*.mmd. This needs Chromium."""
+    require("playwright")
+    script = mermaid.read_text("utf-8")
     with chromium() as browser:
         page = browser.new_page()
-        page.add_script_tag(content=mermaid)
-        for source in sorted(folder.glob("*.mmd")):
+        page.add_script_tag(content=script)
+        for source in sorted(DIAGRAMS.glob("*.mmd")):
             text = source.read_text("utf-8")
             for name, ink in INK.items():
                 drawn = page.evaluate(DRAW, [text, ink])
-                (folder / f"{source.stem}-{name}.svg").write_text(f"{drawn}\n{mark(text)}\n", "utf-8")
+                (DIAGRAMS / f"{source.stem}-{name}.svg").write_text(f"{drawn}\n{mark(text)}\n", "utf-8")
             console.print(f"{source.stem}: drawn")
 
 

@@ -66,7 +66,9 @@ def is_in(text, part):
 
 def difference(old, new, lexer):
     """The lines of a diff as HTML: removed, added, and a few around each change."""
-    before, after = (coloured(text, lexer) for text in (old, new))
+    html = (highlight(text, lexer(stripnl=False), HtmlFormatter(nowrap=True)) for text in (old, new))
+    # Names and spaces have no colour, so they need no span.
+    before, after = (re.sub('<span class="[nw]">(.*?)</span>', r"\1", text).split("\n") for text in html)
     groups = SequenceMatcher(None, old.split("\n"), new.split("\n"), autojunk=False).get_grouped_opcodes(LINES_AROUND)
     for number, group in enumerate(groups):
         if number or group[0][1]:
@@ -77,9 +79,3 @@ def difference(old, new, lexer):
                 continue
             yield from (f'<span class="gd">- {line}</span>\n' for line in before[start:end])
             yield from (f'<span class="gi">+ {line}</span>\n' for line in after[new_start:new_end])
-
-
-def coloured(text, lexer):
-    """The lines of a text as HTML. Names and spaces have no colour, so they need no span."""
-    html = highlight(text, lexer(stripnl=False), HtmlFormatter(nowrap=True))
-    return re.sub('<span class="[nw]">(.*?)</span>', r"\1", html).split("\n")

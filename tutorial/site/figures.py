@@ -1,17 +1,18 @@
 """Measured figures in the text of a page: `{{ stream.howto.seconds | s }}` becomes 70.5 s.
 
-A name is a key of tutorial/site/measured.py, which computes all figures from benchmarks/results. A number needs a unit,
-which says how it is rounded; `s.2` asks for two decimals. A table is text, and needs none. Code is left alone.
-An unknown name or unit fails the build.
+A name is a key of tutorial/site/measured.py, which computes all figures from benchmarks/results, or of from_steps.py,
+which has texts made of the steps. A number needs a unit, which says how it is rounded; `s.2` asks for two decimals.
+Text needs none. Code is left alone. An unknown name or unit fails the build.
 """
 
 import re
 from difflib import get_close_matches
+from functools import cache
 
 from markdown import Extension
 from markdown.preprocessors import Preprocessor
 
-from tutorial.site.measured import figures
+from tutorial.site import from_steps, measured
 
 FIGURE = re.compile(r"(`+).+?\1|\{\{ *([\w.]+) *(?:\| *([a-zA-Z%]+)(?:\.(\d))? *)?\}\}", re.DOTALL)
 # What a number is multiplied by, its decimals, and what follows it. Numbers are in seconds, bytes and shares of one.
@@ -27,7 +28,7 @@ UNITS = {
 
 class FiguresExtension(Extension):
     def extendMarkdown(self, md):
-        md.preprocessors.register(Figures(md), "figures", 24)  # the fences, 25, are out of the way by then
+        md.preprocessors.register(Figures(md), "figures", 26)  # before the fences, 25, which a text may have
 
 
 class Figures(Preprocessor):
@@ -35,15 +36,20 @@ class Figures(Preprocessor):
         return FIGURE.sub(replace, "\n".join(lines)).split("\n")
 
 
+@cache
+def known():
+    """Return all figures and texts by their dotted names."""
+    return measured.figures() | from_steps.texts()
+
+
 def replace(match):
     """The text for one figure, or the code as it is."""
     code, name, unit, decimals = match.groups()
     if code:
         return match[0]
-    known = figures()
-    if name not in known:
-        raise ValueError(f"no figure is named {name}. Similar: {', '.join(get_close_matches(name, known)) or 'none'}")
-    value = known[name]
+    if name not in known():
+        raise ValueError(f"no figure is named {name}. Similar: {', '.join(get_close_matches(name, known())) or 'none'}")
+    value = known()[name]
     if isinstance(value, str):
         return value
     if (unit or "number") not in UNITS:

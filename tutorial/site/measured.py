@@ -37,13 +37,7 @@ ENGINES = {
     "native, file": "`--engine native --raw`, without the start of Django",
     "shell, shell": "`sqlite3 -csv`, `psql \\copy`",
 }
-PEERS = {
-    "import_export, file": "django-import-export",
-    "howto, file": "Django's how-to",
-    "copy, file": "our lines through psycopg's COPY",
-    "native, file": "our native engine",
-    "shell, shell": "`sqlite3 -csv`, `psql \\copy`",
-}
+PEERS = ("import_export, file", "howto, file", "copy, file", "native, file", "shell, shell")
 RUNNERS = {
     "spawn": "a process each",
     "database": "queue in the database",
@@ -51,40 +45,7 @@ RUNNERS = {
     "celery-redis": "Celery, Redis",
     "celery-rabbitmq": "Celery, RabbitMQ",
 }
-FAULT_RUNNERS = {
-    "database": "database",
-    "subprocess": "subprocess",
-    "files": "Celery, a folder",
-    "redis": "Celery, Redis",
-    "rabbitmq": "Celery, RabbitMQ",
-}
-FAULTS = {
-    "running": {
-        "process killed": "kill -9 of the processes that run exports",
-        "worker killed": "kill -9 of Celery's workers and their children",
-        "site killed": "kill -9 of gunicorn",
-        "deploy": "SIGTERM to all processes",
-        "database locked": "another process locks the database for 3 seconds",
-        "disk full": "the disk is full, until each export has failed once",
-        "storage gone": "the storage is gone, until each export has failed once",
-    },
-    "mail": {
-        "mail server down": "it closes each connection",
-        "mail greylisted": "450 after RCPT",
-        "mail refused": "550 after RCPT",
-        "broken after DATA": "it takes the email, and closes the connection",
-    },
-    "kills": {
-        "site killed between export and task": "the site has saved the export, and has not started its task",
-        "killed between task and claim": "it has a task, and has not claimed the export",
-        "killed between file and state": "it has saved the file, and the state is still running",
-        "killed between waiting and commit": 'it has changed the state back to "waiting", without a commit',
-        "killed between waiting and task": "the same after the commit, before the new task is sent",
-        "killed before the email": "the export is done, and the email isn't claimed",
-        "killed between claim and email": "the email is claimed, and not sent",
-        "killed after the email": "the email is sent, and that isn't saved",
-    },
-}
+FAULT_RUNNERS = ("database", "subprocess", "files", "redis", "rabbitmq")
 
 
 @cache
@@ -118,8 +79,17 @@ def table(head, rows, align="<"):
     """Write a Markdown table. `align` has a "<" or ">" for each column, and the last one counts for the rest."""
     align += align[-1] * (len(head) - len(align))
     lines = [head, [{"<": "---", ">": "---:"}[each] for each in align], *rows]
-    text = "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
-    return re.sub(r"(?<=\d) (?=(?:s|ms|µs|MB|%)(?!\w))", "\N{NO-BREAK SPACE}", text)
+    return "\n".join(f"| {cells(*line)} |" for line in lines)
+
+
+def cells(*values):
+    """Write cells of a row of a table, whose other cells are in the page."""
+    return re.sub(r"(?<=\d) (?=(?:s|ms|µs|MB|%)(?!\w))", "\N{NO-BREAK SPACE}", " | ".join(map(str, values)))
+
+
+def named(key):
+    """The name of a figure, which has no spaces."""
+    return re.sub(r"\W+", "_", key)
 
 
 def megabytes(size):
@@ -173,9 +143,9 @@ def speed():
     packed = {name: run["seconds"] for name, run in measured["commands"].items()}
     found = {
         "downloads": downloads(runs),
-        "engines": engines(runs),
-        "ladder": ladder(runs),
-        "peers": peers(runs),
+        "engines": on_both("a million books to a file", ENGINES, spread, runs),
+        "ladder": on_both("rung", {f"{rung}, file": name for rung, name in RUNGS.items()}, rate, runs),
+        **{f"peer.{named(key)}": row for key, row in peers(runs)},
         "sizes": sizes(measured["sizes"]),
         "commands": commands(measured["commands"]),
         "starts": starts(measured["starts"]),
@@ -254,29 +224,20 @@ def downloads(runs):
     return table(head, rows, "<>")
 
 
-def engines(runs):
+def on_both(what, names, figure, runs):
+    """A table of ways to write a file, with a figure for each database."""
     rows = []
-    for key, name in ENGINES.items():
+    for key, name in names.items():
         found = [runs[f"{key}, {database}"] for database in DATABASES]
-        rows.append([name, *map(spread, found), megabytes(found[0]["peak_bytes"])])
-    return table(["a million books to a file", "SQLite", "PostgreSQL", "peak memory, SQLite"], rows, "<>")
-
-
-def ladder(runs):
-    rows = []
-    for rung, name in RUNGS.items():
-        files = [runs[f"{rung}, file, {database}"] for database in DATABASES]
-        rows.append([name, *map(rate, files), megabytes(files[0]["peak_bytes"])])
-    return table(["rung", "SQLite", "PostgreSQL", "peak memory, SQLite"], rows, "<>")
+        rows.append([name, *map(figure, found), megabytes(found[0]["peak_bytes"])])
+    return table([what, "SQLite", "PostgreSQL", "peak memory, SQLite"], rows, "<>")
 
 
 def peers(runs):
-    rows = []
-    for key, name in PEERS.items():
+    for key in PEERS:
         found = [runs.get(f"{key}, {database}") for database in DATABASES]
         run = found[0] or found[1]
-        rows.append([name, *map(rate, found), f"{run['cpu_seconds']:.1f} s", megabytes(run["peak_bytes"])])
-    return table(["approach", "SQLite", "PostgreSQL", "CPU", "peak memory"], rows, "<>")
+        yield key, cells(*map(rate, found), f"{run['cpu_seconds']:.1f} s", megabytes(run["peak_bytes"]))
 
 
 def sizes(measured):
@@ -352,31 +313,31 @@ def burst():
 
 def faults():
     measured = results("faults")
-    cells = measured["cells"]
-    errors = [error for cell in cells for error, number in cell["email_errors"].items() for _ in range(number)]
-    tables = {name: outcomes(cells, faults) for name, faults in FAULTS.items()}
-    exports, done, failed = (sum(cell.get(key, 0) for cell in cells) for key in ("exports", "done", "failed"))
+    cases = measured["cells"]
+    errors = [error for cell in cases for error, number in cell["email_errors"].items() for _ in range(number)]
+    exports, done, failed = (sum(cell.get(key, 0) for cell in cases) for key in ("exports", "done", "failed"))
     return {
-        **tables,
-        "cases": len(cells),
+        **outcomes(cases),
+        "cases": len(cases),
         "exports": exports,
         "done": done,
         "failed": failed,
         "lost": exports - done - failed,
-        "emails": sum(cell["emails"] for cell in cells),
+        "emails": sum(cell["emails"] for cell in cases),
         "not_sent": errors.count("The email could not be sent."),
         "not_known": errors.count("We don't know whether the email was sent."),
-        "minutes": max(cell["minutes"] for cell in cells),
+        "minutes": max(cell["minutes"] for cell in cases),
         "each": measured["exports"],
         "machine": measured["machine"],
         "took": measured["seconds"] / 60,
     }
 
 
-def outcomes(cells, faults):
-    of = {(cell["fault"], cell["runner"]): outcome(cell) for cell in cells}
-    rows = [[says, *(of.get((fault, runner), "–") for runner in FAULT_RUNNERS)] for fault, says in faults.items()]
-    return table(["fault", *FAULT_RUNNERS.values()], rows)
+def outcomes(measured):
+    """For each fault the cells of a row, with what came of it with each runner."""
+    of = {(cell["fault"], cell["runner"]): outcome(cell) for cell in measured}
+    faults = {fault for fault, _ in of}
+    return {named(fault): cells(*(of.get((fault, runner), "–") for runner in FAULT_RUNNERS)) for fault in faults}
 
 
 def outcome(cell):

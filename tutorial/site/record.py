@@ -14,23 +14,25 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import venv
 from contextlib import ExitStack, contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from typing import Annotated
+
+import typer
 
 from tutorial import ROOT, UserError, all_steps
-from tutorial.site import exercises_page, instructors_page
-from tutorial.site.whole_files import whole_files
+from tutorial.learn.demo import wait_until_it_answers
+from tutorial.options import console
+from tutorial.repo.carry import git
 
 BLOCK = re.compile(r"^```bash\n(?P<typed>[^`]*)^```\n(?:\n```text\n(?P<shown>[^`]*)^```\n)?", re.MULTILINE)
 HOME = "/home/you/django-in-the-background"  # what a page shows in place of the copy
 READY = "with Ctrl-C"  # the last words of a demo that runs
 LONGEST = 5_000  # characters of an output
 PATIENCE = 300  # seconds for one block
+BOOK = {"title": "Fantastic Mr. Fox", "authors": [{"name": "Roald Dahl"}], "publish_date": "1988"}
 # What differs from run to run, and says nothing about whether the chapter is right.
 VARIES = [
     (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "ID"),
@@ -44,60 +46,46 @@ VARIES = [
 ]
 
 
-def blocks(page):
-    """Pairs of what a page has its reader type, and what it shows then (None: nothing is shown)."""
-    return [(block["typed"], block["shown"]) for block in BLOCK.finditer(page)]
+def recorded(page, root):
+    """Run the blocks of a page in a copy of the repository; gives the page with what was printed.
 
-
-def run_page(page, root):
-    """Run the blocks of a page in a copy of the repository; gives what each printed."""
-    with tempfile.TemporaryDirectory() as home, open_library() as url, ExitStack() as demos:
-        reader = Reader(root, Path(home), OPEN_LIBRARY_URL=url)
-        return [reader.types(typed, shown, demos) for typed, shown in blocks(page)]
-
-
-def differences(page, printed):
-    """A sentence for each block that did not print what the page shows."""
-    return [
-        f"{typed.strip()}\n  shows\n{shown}  but printed\n{got}"
-        for (typed, shown), got in zip(blocks(page), printed, strict=True)
-        if shown is not None and normalised(shown) != normalised(got)
-    ]
-
-
-def rewritten(page, printed):
-    """The page with what was printed; a block that differs only in times and the like stays as it is."""
-    outputs = iter(printed)
+    A block that differs only in times and the like stays as it is.
+    """
 
     def block(match):
-        got = next(outputs)
+        got = reader.types(match["typed"], match["shown"], demos)
         if match["shown"] is None or normalised(match["shown"]) == normalised(got):
             return match.group()
         if len(got) > LONGEST:
             raise UserError(f"This prints {len(got):,} characters, more than a page can show:\n{match['typed']}")
         return f"```bash\n{match['typed']}```\n\n```text\n{got}```\n"
 
-    return BLOCK.sub(block, page)
+    with tempfile.TemporaryDirectory() as home, served(home) as url, ExitStack() as demos:
+        open_library = Path(home) / "api" / "books"  # for `email_book`, because a test must not ask the real one
+        open_library.parent.mkdir()
+        open_library.write_text(json.dumps({"ISBN:9780140328721": BOOK}), "utf-8")
+        reader = Reader(root, Path(home), OPEN_LIBRARY_URL=url)
+        return BLOCK.sub(block, page)
 
 
-def record(names, console, root=ROOT):
-    """Run the chapters whose names begin so (all, if none is named), and write what was printed into them."""
-    chapters = [root / "docs" / "index.md", *(root / "docs" / f"{step.name}.md" for step in all_steps(root))]
-    for name in names or []:
-        if not any(page.name.startswith(name) for page in chapters):
-            raise UserError(f"No chapter's name begins with {name!r}. They are: {', '.join(p.stem for p in chapters)}.")
-    for page in chapters:
-        if names and not page.name.startswith(tuple(names)):
-            continue
-        text = page.read_text("utf-8")
-        with fresh_copy(root) as copy:
-            recorded = rewritten(text, run_page(text, copy))
-        page.write_text(recorded, "utf-8")
-        console.print(f"{page.name}: {'as it was' if recorded == text else 'rewritten'}")
-    (root / "docs" / "files").mkdir(exist_ok=True)
-    made = {"exercises.md": exercises_page.page(), "instructors.md": instructors_page.page(root)}
-    for name, text in (whole_files(root) | made).items():
-        (root / "docs" / name).write_text(text, "utf-8")
+def record(
+    chapters: Annotated[list[str] | None, typer.Argument(help="Chapters, like 03. Without one, all.")] = None,
+):
+    """Run every command of the chapters in a fresh copy, and write its output into the page.
+
+    An output that differs only in times, dates and ports stays as it is. All chapters take about six minutes.
+    """
+    pages = [ROOT / "docs" / "index.md", *(ROOT / "docs" / f"{step.name}.md" for step in all_steps())]
+    for name in chapters or []:
+        if not any(page.name.startswith(name) for page in pages):
+            raise UserError(f"No chapter's name begins with {name!r}. They are: {', '.join(p.stem for p in pages)}.")
+    for page in pages:
+        if page.name.startswith(tuple(chapters or [""])):
+            text = page.read_text("utf-8")
+            with fresh_copy() as copy:
+                new = recorded(text, copy)
+            page.write_text(new, "utf-8")
+            console.print(f"{page.name}: {'as it was' if new == text else 'rewritten'}")
 
 
 def normalised(text):
@@ -120,25 +108,15 @@ class Reader:
         """Run one block, and give what it printed. A demo goes on until the next one, or the end of the page."""
         if "make demo" in typed:
             demos.close()
-            return self.clean(demos.enter_context(self.demo(typed)))
-        done = self.run(typed)
+            return self.clean(demos.enter_context(running(["bash", "-c", typed], cwd=self.root, env=self.environment)))
+        place = self.home / "where-the-shell-is"
+        script = f"trap 'pwd > {place}' EXIT\nset -e\n{typed.replace('127.0.0.1:8000', f'127.0.0.1:{self.port}')}"
+        kinds = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "timeout": PATIENCE}
+        done = subprocess.run(["bash", "-c", script], cwd=self.folder, env=self.environment, **kinds)
+        self.folder = Path(place.read_text("utf-8").strip())
         if done.returncode and shown is None:
             raise UserError(f"This ended with exit code {done.returncode}:\n{typed}{done.stdout}")
         return self.clean(done.stdout)
-
-    def run(self, typed):
-        place = self.home / "where-the-shell-is"
-        script = f"trap 'pwd > {place}' EXIT\nset -e\n{typed.replace('127.0.0.1:8000', f'127.0.0.1:{self.port}')}"
-        done = subprocess.run(["bash", "-c", script], **self.options(), timeout=PATIENCE)
-        self.folder = Path(place.read_text("utf-8").strip())
-        return done
-
-    def demo(self, typed):
-        return running(["bash", "-c", typed], cwd=self.root, env=self.environment)
-
-    def options(self):
-        kinds = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        return {"cwd": self.folder, "env": self.environment, **kinds}
 
     def clean(self, printed):
         """What the page may show: no path and no port of this machine."""
@@ -147,16 +125,12 @@ class Reader:
         return "".join(f"{line.rstrip()}\n" for line in printed.strip().splitlines())
 
 
-def heed_ctrl_c():
-    """What a shell starts with & ignores it, and so does all that is started from there."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 @contextmanager
 def running(command, **options):
     """Start a demo, wait until it can be used, and give what it has printed. In the end, press Ctrl-C."""
     options |= {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "start_new_session": True}
-    options["preexec_fn"] = heed_ctrl_c
+    # What a shell starts with & ignores Ctrl-C, and so does all that is started from there.
+    options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(command, stdout=output, **options)
         try:
@@ -173,28 +147,16 @@ def running(command, **options):
 
 
 @contextmanager
-def open_library():
-    """A web server in the place of Open Library, which a test must not ask; gives its URL."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            (key,) = parse_qs(urlsplit(self.path).query)["bibkeys"]
-            book = {"title": "Fantastic Mr. Fox", "authors": [{"name": "Roald Dahl"}], "publish_date": "1988"}
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(json.dumps({key: book}).encode())
-
-        def log_message(self, *arguments):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+def served(folder):
+    """A web server for the files in a folder; gives its URL."""
+    port = free_port()
+    command = [sys.executable, "-m", "http.server", str(port), "--bind=127.0.0.1", f"--directory={folder}"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            wait_until_it_answers(port, server)
+            yield f"http://127.0.0.1:{port}"
         finally:
-            server.shutdown()
-            thread.join()
+            server.terminate()
 
 
 def read(file):
@@ -213,18 +175,15 @@ def free_port():
 
 
 @contextmanager
-def fresh_copy(root=ROOT):
+def fresh_copy():
     """A copy of the repository, with a `.venv` that has what is installed here. Nothing is fetched."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder).resolve() / "copy"
-        listed = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=root, check=True, capture_output=True, text=True,
-        ).stdout  # fmt: skip
+        listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").decode()
         for name in filter(None, listed.split("\0")):
-            if (root / name).is_file():
+            if (ROOT / name).is_file():
                 (copy / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(root / name, copy / name)
+                shutil.copy2(ROOT / name, copy / name)
         install(copy)
         yield copy
 

@@ -47,14 +47,4 @@ def read(step):
 
 def parsed(said):
     """The task that a file of goals, or an exercise.toml, has."""
-    goals = [
-        Goal(
-            each["says"],
-            tuple(each["tests"]),
-            tuple(each["hints"]),
-            tuple(each.get("also_runs", ())),
-            hint_for=each.get("hint_for", {}),
-        )
-        for each in said["goal"]
-    ]
-    return Task(goals, said["relies_on"], said.get("leaves_out", []))
+    return Task([Goal(**each) for each in said["goal"]], said["relies_on"], said.get("leaves_out", []))
