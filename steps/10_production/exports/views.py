@@ -115,10 +115,8 @@ def export_retry(request, pk):
 def export_delete(request, pk):
     """Delete an export that has ended, and its file."""
     export = get_object_or_404(request.user.exports.exclude(ACTIVE), pk=pk)
-    name, storage = export.file.name, export.file.storage
     export.delete()
-    if name:
-        storage.delete(name)
+    export.file.delete(save=False)
     return redirect("export-list")
 
 
