@@ -12,17 +12,16 @@ from pathlib import Path
 def atomic_file(path, force=False):
     """Open a new file for bytes that appears at `path` when the block ends without an error.
 
-    The data goes to a temporary file in the same folder, which is renamed at the end.
-    After an error nothing is left. Raise FileExistsError if `path` exists, unless
-    `force` is true.
+    The data goes to a temporary file in the same folder, which is renamed at the end, or deleted after an error.
+    Raise FileExistsError if `path` exists, unless `force` is true.
     """
     path = Path(os.path.realpath(path))  # replace what a symbolic link points to
     refuse_existing(path, force)
     part = path.with_name(f".export-{secrets.token_hex(8)}.part")
     try:
         # A file that replaces another can be read by nobody else until it has the same permissions.
-        mode = 0o600 if path.exists() else 0o666
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        part.touch(0o600 if path.exists() else 0o666)
+        with part.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -36,9 +35,9 @@ def atomic_file(path, force=False):
 
 def refuse_existing(path, force):
     if os.path.lexists(path) and not path.is_file():
-        raise OSError(errno.EINVAL, "it isn't a regular file", str(path))
+        raise OSError(errno.EINVAL, "it isn't a regular file")
     if path.exists() and not force:
-        raise FileExistsError(errno.EEXIST, "it exists", str(path))
+        raise FileExistsError(f"{path} exists")
 
 
 def copy_permissions(old, new):
@@ -53,12 +52,9 @@ def copy_permissions(old, new):
 def publish(part, path, force):
     """Give the file its name. Without `force`, never replace a file that has just appeared."""
     if not force:
-        try:
+        with suppress(OSError):  # the name exists, or the file system has no hard links
             return os.link(part, path)
-        except FileExistsError:
-            raise
-        except OSError:  # a file system without hard links
-            refuse_existing(path, force)
+        refuse_existing(path, force)
     return part.replace(path)
 
 

@@ -11,15 +11,13 @@ def add_filter_options(parser):
     group = parser.add_argument_group("filters, as on the page")
     group.add_argument("--q", metavar="TEXT", help="only books with TEXT in title or author")
     group.add_argument("--genre", help=f"one of {', '.join(Genre.values)}")
-    date = {"metavar": "DATE", "help": "a date like 2001-12-31"}
-    group.add_argument("--published-from", **date)
-    group.add_argument("--published-to", **date)
+    for name in ("--published-from", "--published-to"):
+        group.add_argument(name, metavar="DATE", help="a date like 2001-12-31")
 
 
 def filters_from(options):
     """Return the filters among a command's options, as `filtered_books` takes them."""
-    given = {name: options.get(name) for name in BookFilter.base_filters}
-    return {name: value for name, value in given.items() if value is not None}
+    return {name: options[name] for name in BookFilter.base_filters if options.get(name) is not None}
 
 
 def invalid_filters(error):

@@ -186,7 +186,7 @@ def test_a_link_stays_a_link(folder):
         (["-o", ""], "-o needs the name of a file"),
         (["-o", "folder/"], "-o needs the name of a file"),
         (["-o", "a\0b"], "null (byte|character)"),
-        (["--q", "half a letter: \udcff"], "was not written"),
+        (["--q", "half a letter: \udcff"], "surrogates not allowed"),
     ],
 )
 def test_an_invalid_value_is_one_line_and_no_file(folder, arguments, said):

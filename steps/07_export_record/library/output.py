@@ -1,40 +1,26 @@
 """A command's standard output and its messages."""
 
 import os
-from contextlib import contextmanager
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 
-@contextmanager
 def binary_output(stdout):
     """Open a command's standard output for bytes.
 
-    It is opened a second time, because Python's own stream can write a part of the
-    data without an error if it is unbuffered (PYTHONUNBUFFERED).
+    Python's own stream isn't enough. If it is unbuffered (PYTHONUNBUFFERED), it can write a part of the data without
+    an error.
     """
     try:
-        descriptor = os.dup(stdout.fileno())
+        return os.fdopen(stdout.fileno(), "wb", closefd=False)
     except (OSError, AttributeError):  # `call_command(stdout=...)` was given a text stream
-        yield TextAdapter(stdout)
-    else:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-
-
-class TextAdapter:
-    """Writes UTF-8 bytes to a text stream."""
-
-    def __init__(self, stream):
-        self.stream = stream
-
-    def write(self, data):
-        self.stream.write(data.decode(), ending="")
+        return nullcontext(SimpleNamespace(write=lambda data: stdout.write(data.decode(), ending="")))
 
 
 def say(stream, message):
-    """Print a message about work that is done.
+    """Print a message about work that is done. An error isn't important, because the work is still done.
 
-    If the stream is closed or full, or can't encode a character, the work is still
-    done. So that isn't an error.
+    The stream can be closed or full, or unable to encode a character.
     """
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:

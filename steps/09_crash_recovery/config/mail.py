@@ -1,10 +1,13 @@
 """Django's settings for email, from one URL."""
 
+import re
 from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 PORTS = {"smtp": 25, "submission": 587, "smtps": 465}
+# With an unquoted # or / or ? in the password, another text would be taken for the host.
+URL = re.compile(r"(smtp|submission|smtps)://([^/?#]+@)?([\w.-]+|\[[\da-fA-F:]+\])(:\d+)?/?")
 HINT = """EMAIL_URL must look like submission://user:password@host (or smtp:, or smtps:).
 In user and password, write # as %23, / as %2F, ? as %3F and @ as %40."""
 
@@ -13,17 +16,12 @@ def mailer(url, folder):
     """Return a mailer for Django 6.1's MAILERS. Without a URL, each email becomes a file in `folder`."""
     if not url:
         return {"BACKEND": "django.core.mail.backends.filebased.EmailBackend", "OPTIONS": {"file_path": str(folder)}}
-    try:
-        parts = urlsplit(url)
-        port = parts.port or PORTS[parts.scheme]
-    except (ValueError, KeyError):
-        raise ImproperlyConfigured(HINT) from None
-    # A password with an unquoted # ends there, and the rest would be ignored.
-    if not parts.hostname or parts.scheme not in PORTS or parts.path.strip("/") or parts.query or parts.fragment:
+    if not URL.fullmatch(url):
         raise ImproperlyConfigured(HINT)
+    parts = urlsplit(url)
     options = {
         "host": parts.hostname,
-        "port": port,
+        "port": parts.port or PORTS[parts.scheme],
         "username": unquote(parts.username or ""),
         "password": unquote(parts.password or ""),
         "use_tls": parts.scheme == "submission",

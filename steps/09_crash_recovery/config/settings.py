@@ -95,11 +95,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 DATABASES["progress"] = {**DATABASES["default"], "TEST": {"MIRROR": "default"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-MAILER = mailer(os.environ.get("EMAIL_URL"), DATA_DIR / "mail")
-if django.VERSION >= (6, 1):
-    MAILERS = {"default": MAILER}
-else:
-    globals().update(settings_before_6_1(MAILER))
+MAILERS = {"default": mailer(os.environ.get("EMAIL_URL"), DATA_DIR / "mail")}
+if django.VERSION < (6, 1):
+    globals().update(settings_before_6_1(MAILERS["default"]))
 DEFAULT_FROM_EMAIL = "library@example.com"
 
 MEDIA_ROOT = DATA_DIR / "files"  # no URL leads here, so a view returns these files

@@ -26,8 +26,7 @@ REPORT_EVERY = 10_000  # books
 def run(export_id):
     """Run an export that nothing is working on, and email the result to its owner.
 
-    A second call at the same time, or afterwards, does no harm. Raise RetryLater if the error may
-    go away.
+    A second call at the same time, or afterwards, does no harm. Raise RetryLater if the error may go away.
     """
     export = Export.objects.filter(pk=export_id).first()
     if export is None:
@@ -47,7 +46,7 @@ def run_try(export, token):
         with heartbeat(export, token):
             write_file(export, token)
     except LeaseLost:
-        logger.warning("Export %s was deleted or taken over, so try %s ends here.", export.pk, export.tries_used)
+        logger.warning("Export %s has lost its lease, so try %s ends here.", export.pk, export.tries_used)
     except (Exception, KeyboardInterrupt) as error:
         logger.exception("Try %s of export %s failed.", export.tries_used, export.pk)
         close_old_connections()  # the error may have broken the connection, or left its query open

@@ -37,10 +37,7 @@ def from_now(seconds):
 
 
 def start_deadline():
-    """Return when the reaper may start a new export.
-
-    This is the default of a field, so it can't use the clock of the database.
-    """
+    """Return when the reaper may start a new export. A default can't use the clock of the database."""
     return timezone.now() + timedelta(seconds=settings.EXPORT_START_TIMEOUT)
 
 
@@ -97,7 +94,6 @@ class Export(models.Model):
 
     @property
     def tries_used(self):
-        """How many tries have begun."""
         return TRIES - self.tries_left
 
     @property
@@ -106,10 +102,7 @@ class Export(models.Model):
         return self.state == State.RUNNING and self.lease_until < timezone.now()
 
     def claim(self):
-        """Start a try. Return its token, or None if another process has the export.
-
-        A running export can be claimed when its lease is over.
-        """
+        """Start a try. Return its token, or None if another process has the export."""
         free = Q(state=State.WAITING) | RUNNING & OVERDUE
         token, lease = self.token + 1, from_now(settings.EXPORT_LEASE)
         new = {"token": token, "tries_left": self.tries_left - 1, "rows_done": 0}
@@ -118,8 +111,6 @@ class Export(models.Model):
 
     def report(self, token, **numbers):
         """Save rows_total or rows_done, and extend the lease. Raise LeaseLost if the token isn't valid anymore.
-
-        A heartbeat only extends the lease, so it passes no numbers.
 
         This needs a second database connection. SQLite refuses to write on a connection
         that is still reading, if another process has written in the meantime.

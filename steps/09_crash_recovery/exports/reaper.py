@@ -28,23 +28,23 @@ def recover_export(export):
         return export.fail(export.token, f"The export stopped unexpectedly {TRIES} times.", ACTIVE & OVERDUE)
     if timezone.now() - export.created_at > START_GIVE_UP_AFTER:
         return export.fail(export.token, "The export could not be started. Please try again.", ACTIVE & OVERDUE)
-    return not is_queued(run_export, str(export.pk)) and requeue(export, export.pk)
+    return not is_queued(run_export, str(export.pk)) and requeue(export)
 
 
 def recover_email(delivery):
     """Enqueue the export again, so that its task sends the email. Return whether something was done."""
     if delivery.claimed_at:  # the process died while it was sending, or just before or after
         return delivery.end(delivery.token, NOT_KNOWN, OVERDUE)
-    return not is_queued(run_export, str(delivery.pk)) and requeue(delivery, delivery.pk)
+    return not is_queued(run_export, str(delivery.pk)) and requeue(delivery)
 
 
-def requeue(row, export_id):
-    """Extend the lease of an export or of its email, and enqueue a task.
+def requeue(row):
+    """Extend the lease of an export or of its email, and enqueue a task. Both rows have the same primary key.
 
     Return False if another reaper was faster, or the worker has come back.
     """
     with transaction.atomic():  # with the database backend, both rows are saved or neither
         if is_requeued := row.requeue():
-            logger.warning("Nothing is working on export %s, so it is enqueued again.", export_id)
-            run_export.enqueue(str(export_id))
+            logger.warning("Nothing is working on export %s, so it is enqueued again.", row.pk)
+            run_export.enqueue(str(row.pk))
     return is_requeued

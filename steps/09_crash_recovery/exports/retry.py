@@ -10,8 +10,7 @@ S3_PACKAGES = ("boto3", "botocore", "s3transfer")  # their errors aren't OSError
 class RetryLater(Exception):
     """Ask the task to try again in `seconds`.
 
-    `release(seconds)` gives the export or its email back. It returns False if another process has
-    taken it over.
+    `release(seconds)` gives the export or its email back. It returns False if another process has taken it over.
     """
 
     def __init__(self, seconds, release):
@@ -35,6 +34,4 @@ def is_permanent(error):
     """
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return all(code >= 500 for code, _ in error.recipients.values())
-    return isinstance(error, ValueError) or (
-        isinstance(error, smtplib.SMTPResponseException) and error.smtp_code >= 500
-    )
+    return isinstance(error, ValueError) or getattr(error, "smtp_code", 0) >= 500

@@ -105,11 +105,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
 DATABASES["snapshot"] = {**DATABASES["progress"], "OPTIONS": {**DATABASES["default"].get("OPTIONS", {}), **SNAPSHOT}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-MAILER = mailer(os.environ.get("EMAIL_URL"), DATA_DIR / "mail")
-if django.VERSION >= (6, 1):
-    MAILERS = {"default": MAILER}
-else:
-    globals().update(settings_before_6_1(MAILER))
+MAILERS = {"default": mailer(os.environ.get("EMAIL_URL"), DATA_DIR / "mail")}
+if django.VERSION < (6, 1):
+    globals().update(settings_before_6_1(MAILERS["default"]))
 DEFAULT_FROM_EMAIL = "library@example.com"
 
 EXPORT_TMP_DIR = DATA_DIR / "tmp"  # for unfinished files

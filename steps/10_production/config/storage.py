@@ -8,8 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 def storage(url):
     """Return an entry of STORAGES: a bucket, or without a URL the folder MEDIA_ROOT.
 
-    Several machines can share a bucket. The library boto3 reads the server's address and the
-    keys from its own variables, such as AWS_ENDPOINT_URL_S3 and AWS_ACCESS_KEY_ID.
+    The library boto3 reads the server's address and the keys from its own variables, such as AWS_ACCESS_KEY_ID.
     """
     if not url:
         return {"BACKEND": "django.core.files.storage.FileSystemStorage"}

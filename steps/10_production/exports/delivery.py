@@ -3,6 +3,7 @@
 import logging
 import shutil
 import smtplib
+import threading
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -34,17 +35,19 @@ def deliver(export):
     delivery = getattr(export, "delivery", None)
     if delivery is None or delivery.claimed_at or delivery.error:
         return
-    connection, token, progress = new_connection(), delivery.token, SmtpProgress()
+    connection, token, data_began = new_connection(), delivery.token, threading.Event()
     try:
         email = email_about(export)
         connection.open()  # an error up to here means that nothing was sent
         token = delivery.claim()
         if token:
-            progress.watch(connection)
+            before_data(connection, data_began.set)
             connection.send_messages([email])
     except Exception as error:
         logger.exception("The email about export %s could not be sent.", export.pk)
-        end_or_retry(export, delivery, token, error, progress.is_unsent(error))
+        # With SMTPDataError, the server has refused the email. Without an answer, it may have accepted it.
+        is_unsent = not data_began.is_set() or isinstance(error, smtplib.SMTPDataError)
+        end_or_retry(export, delivery, token, error, is_unsent)
     else:
         if token:
             delivery.end(token)
@@ -62,34 +65,19 @@ def end_or_retry(export, delivery, token, error, is_unsent):
     delivery.end(token, NOT_SENT if is_unsent else NOT_KNOWN)
 
 
-class SmtpProgress:
-    """How far the sending of an email has come.
+def before_data(connection, call):
+    """Call a function before the SMTP command DATA. Until then, an email was certainly not sent."""
+    smtp = getattr(connection, "connection", None)  # the smtplib.SMTP of Django's SMTP backend
+    if isinstance(smtp, smtplib.SMTP):
+        data = smtp.data
 
-    An email that fails before the SMTP command DATA was certainly not sent. Nor was one for which the server
-    answers DATA with an error code. If the connection breaks after DATA, the server may have accepted the email.
-    """
+        def call_and_send(message):
+            call()
+            return data(message)
 
-    may_be_sent = False
-
-    def watch(self, connection):
-        """Replace smtp.data, so that we know when the command DATA begins.
-
-        Other backends don't tell, so their emails may be sent from the start.
-        """
-        smtp = getattr(connection, "connection", None)  # the smtplib.SMTP of Django's SMTP backend
-        if isinstance(smtp, smtplib.SMTP):
-            data = smtp.data
-
-            def watched(message):
-                self.may_be_sent = True
-                return data(message)
-
-            smtp.data = watched
-        else:
-            self.may_be_sent = True
-
-    def is_unsent(self, error):
-        return not self.may_be_sent or isinstance(error, smtplib.SMTPDataError)
+        smtp.data = call_and_send
+    else:  # other backends don't tell, so their emails may be sent from the start
+        call()
 
 
 def new_connection():

@@ -8,9 +8,9 @@ current_export = ContextVar("export", default=None)
 
 
 @contextmanager
-def log_context(export):
+def log_context(export_id):
     """Within the block, each line of the log has the id of the export."""
-    token = current_export.set(str(export.pk))
+    token = current_export.set(export_id)
     try:
         yield
     finally:

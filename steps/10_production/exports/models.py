@@ -30,7 +30,11 @@ OVERDUE = Q(lease_until__lt=Now())
 
 
 class LeaseLost(Exception):
-    """The export was deleted, or another process has taken it over."""
+    """The export was cancelled or deleted, or another process has taken it over."""
+
+
+class TookTooLong(Exception):
+    """The try has taken longer than EXPORT_TIME_LIMIT."""
 
 
 def from_now(seconds):
@@ -39,10 +43,7 @@ def from_now(seconds):
 
 
 def start_deadline():
-    """Return when the reaper may start a new export.
-
-    This is the default of a field, so it can't use the clock of the database.
-    """
+    """Return when the reaper may start a new export. A default can't use the clock of the database."""
     return timezone.now() + timedelta(seconds=settings.EXPORT_START_TIMEOUT)
 
 
@@ -114,7 +115,6 @@ class Export(models.Model):
 
     @property
     def tries_used(self):
-        """How many tries have begun."""
         return TRIES - self.tries_left
 
     @property
@@ -123,10 +123,7 @@ class Export(models.Model):
         return self.state == State.RUNNING and self.lease_until < timezone.now()
 
     def claim(self):
-        """Start a try. Return its token, or None if another process has the export.
-
-        A running export can be claimed when its lease is over.
-        """
+        """Start a try. Return its token, or None if another process has the export."""
         free = Q(state=State.WAITING) | RUNNING & OVERDUE
         token, lease = self.token + 1, from_now(settings.EXPORT_LEASE)
         new = {"token": token, "tries_left": self.tries_left - 1, "rows_done": 0}
@@ -136,11 +133,13 @@ class Export(models.Model):
     def report(self, token, **numbers):
         """Save rows_total or rows_done, and extend the lease. Raise LeaseLost if the token isn't valid anymore.
 
-        A heartbeat only extends the lease, so it passes no numbers.
+        Raise TookTooLong after EXPORT_TIME_LIMIT.
 
         This needs a second database connection. SQLite refuses to write on a connection
         that is still reading, if another process has written in the meantime.
         """
+        if timezone.now() - self.started_at > timedelta(seconds=settings.EXPORT_TIME_LIMIT):
+            raise TookTooLong
         row = Export.objects.using("progress").filter(RUNNING, pk=self.pk, token=token)
         if not row.update(lease_until=from_now(settings.EXPORT_LEASE), **numbers):
             raise LeaseLost

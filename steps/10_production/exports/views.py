@@ -34,16 +34,13 @@ def export_create(request):
 
 
 def start(request, filters):
+    """Start an export and redirect to its page, or say why it was refused."""
     try:
         return redirect(request_export(request.user, filters))
     except Refused as refused:
-        return refusal(request, refused)
-
-
-def refusal(request, refused):
-    page = render(request, "exports/refused.html", {"reason": refused.reason}, status=refused.status)
-    page.headers["Retry-After"] = refused.retry_after
-    return page
+        page = render(request, "exports/refused.html", {"reason": refused.reason}, status=refused.status)
+        page.headers["Retry-After"] = refused.retry_after
+        return page
 
 
 @login_required
@@ -88,9 +85,8 @@ def export_download(request, pk):
     if not isinstance(export.file.storage, FileSystemStorage):  # a bucket: the link works for an hour
         return redirect(export.file.storage.url(export.file.name, {"ResponseContentDisposition": disposition}))
     if settings.EXPORT_ACCEL_URL:
-        accel = {"X-Accel-Redirect": f"{settings.EXPORT_ACCEL_URL}{export.file.name}"}
-        headers = {**accel, "Content-Disposition": disposition, "Content-Type": "text/csv; charset=utf-8"}
-        return HttpResponse(headers=headers)
+        headers = {"X-Accel-Redirect": settings.EXPORT_ACCEL_URL + export.file.name, "Content-Disposition": disposition}
+        return HttpResponse(headers=headers, content_type="text/csv; charset=utf-8")
     try:
         file = export.file.open()
     except FileNotFoundError:
@@ -119,10 +115,8 @@ def export_retry(request, pk):
 def export_delete(request, pk):
     """Delete an export that has ended, and its file."""
     export = get_object_or_404(request.user.exports.exclude(ACTIVE), pk=pk)
-    name, storage = export.file.name, export.file.storage
     export.delete()
-    if name:
-        storage.delete(name)
+    export.file.delete(save=False)
     return redirect("export-list")
 
 

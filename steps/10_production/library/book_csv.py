@@ -36,10 +36,11 @@ def write_csv(queryset, file, raw=False, bom=False, progress=None):
     After each chunk, call `progress` with the number of books written so far.
     """
     written = 0
-    for chunk, written in counted_chunks(queryset, raw, bom):
-        file.write(chunk)
-        if progress:
-            progress(written)
+    with closing(counted_chunks(queryset, raw, bom)) as chunks:  # ends the query after an error
+        for chunk, written in chunks:
+            file.write(chunk)
+            if progress:
+                progress(written)
     return written
 
 

@@ -118,10 +118,7 @@ def test_a_process_that_was_suspended_and_comes_back_changes_nothing(large_libra
         assert reap(large_library) == "Overdue: 1 exports, 0 emails.\n"
         row = large_library.wait_for_state(export_id, "done")
         old.resume()
-        wait_for(
-            lambda: "was cancelled, deleted or taken over, so try 1 ends here" in site.log.read_text(),
-            "the old process",
-        )
+        wait_for(lambda: "has lost its lease, so try 1 ends here" in site.log.read_text(), "the old process")
         assert large_library.export(export_id) == row
         files = [path for path in (large_library.folder / "data" / "files").rglob("*") if path.is_file()]
         assert [path.name for path in files] == [f"{export_id}-2.csv"]

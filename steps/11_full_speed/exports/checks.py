@@ -19,15 +19,10 @@ def check_runner(app_configs, **kwargs):
 @register(Tags.security, deploy=True)
 def check_defaults(app_configs, **kwargs):
     """Refuse what is good for learning only, on a site that others can reach."""
-    wrong = {
-        "DATABASE_URL names a SQLite file": settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"),
-        "CELERY_BROKER_URL is a folder of this machine": settings.EXPORT_RUNNER == "celery"
-        and settings.CELERY_BROKER_URL.startswith("filesystem"),
-        "DATA_DIR is inside the code": settings.DATA_DIR.is_relative_to(settings.BASE_DIR),
-    }
     hint = "Set it to the value of your server, as in deploy/library.env."
-    return [
-        Error(f"{message}.", hint=hint, id=f"exports.E{number}")
-        for number, (message, is_wrong) in enumerate(wrong.items(), start=101)
-        if is_wrong
-    ]
+    if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+        yield Error("DATABASE_URL names a SQLite file.", hint=hint, id="exports.E101")
+    if settings.EXPORT_RUNNER == "celery" and settings.CELERY_BROKER_URL.startswith("filesystem"):
+        yield Error("CELERY_BROKER_URL is a folder of this machine.", hint=hint, id="exports.E102")
+    if settings.DATA_DIR.is_relative_to(settings.BASE_DIR):
+        yield Error("DATA_DIR is inside the code.", hint=hint, id="exports.E103")

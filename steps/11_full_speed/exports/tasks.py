@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from backends.compat import task
 from exports import job
+from exports.logs import log_context
 from exports.retry import RetryLater
 
 
@@ -15,7 +16,8 @@ from exports.retry import RetryLater
 def run_export(export_id):
     """Run the job. If it may succeed later, enqueue another task."""
     try:
-        job.run(export_id)
+        with log_context(export_id):
+            job.run(export_id)
     except RetryLater as retry:
         waits_in_queue = run_export.get_backend().supports_defer
         # The queue has EXPORT_START_TIMEOUT to start the task. Without a task, the reaper starts it in time.

@@ -37,11 +37,11 @@ def read_lines(lines):
 def write_csv(queryset, file, raw=False, bom=False, progress=None, read=read_lines):
     """Write the same bytes to `file`. Return the number of books.
 
-    After each chunk, call `progress` with the number of books written so far. `read(lines)` yields
-    chunks of bytes, each with its number of books.
+    After each chunk, call `progress` with the number of books written so far.
+    `read(lines)` yields chunks of bytes, each with its number of books.
     """
     written = 0
-    with closing(counted_chunks(queryset, raw, bom, read)) as chunks:
+    with closing(counted_chunks(queryset, raw, bom, read)) as chunks:  # ends the query after an error
         for chunk, number in chunks:
             file.write(chunk)
             written += number

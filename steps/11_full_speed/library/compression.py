@@ -5,10 +5,12 @@ import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from types import SimpleNamespace
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 SUFFIXES = {"zip": ".zip", "gzip": ".gz", "zstd": ".zst"}
 FIRST_TIME, LAST_TIME = (1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58)  # that a zip can have
+AHEAD = 16  # chunks that wait for the thread
 
 
 @contextmanager
@@ -16,13 +18,13 @@ def compressed(file, method, name):
     """Yield a file whose bytes arrive compressed in `file`. `name` is the name inside the archive."""
     if method == "gzip":
         # Level 6, as in the program gzip. Python's default, 9, takes a third longer and saves less than 1 %.
-        with gzip.GzipFile(name, "wb", compresslevel=6, fileobj=file) as target, InThread(target) as thread:
+        with gzip.GzipFile(name, "wb", compresslevel=6, fileobj=file) as target, in_thread(target) as thread:
             yield thread
     elif method == "zip":
         member = ZipInfo(name, min(max(FIRST_TIME, time.localtime()[:6]), LAST_TIME))
         member.compress_type = ZIP_DEFLATED
         with ZipFile(file, "w") as archive, archive.open(member, "w", force_zip64=True) as target:
-            with InThread(target) as thread:
+            with in_thread(target) as thread:
                 yield thread
     elif method == "zstd":
         import zstandard
@@ -33,28 +35,22 @@ def compressed(file, method, name):
         yield file
 
 
-class InThread:
-    """A file whose writes happen in a thread, so the database is read while earlier data is compressed.
+@contextmanager
+def in_thread(file):
+    """Yield a file whose writes happen in a thread, so the database is read while earlier data is compressed.
 
     zlib releases Python's lock, so the thread uses a second core. An error is raised by a later write, or at the end.
     """
+    thread, waiting = ThreadPoolExecutor(1), deque()
 
-    AHEAD = 16  # chunks
+    def write(data):
+        if len(waiting) == AHEAD:
+            waiting.popleft().result()
+        waiting.append(thread.submit(file.write, data))
 
-    def __init__(self, file):
-        self.file, self.thread, self.waiting = file, ThreadPoolExecutor(1), deque()
-
-    def write(self, data):
-        if len(self.waiting) == self.AHEAD:
-            self.waiting.popleft().result()
-        self.waiting.append(self.thread.submit(self.file.write, data))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, traceback):
-        try:
-            while self.waiting and not error:
-                self.waiting.popleft().result()
-        finally:
-            self.thread.shutdown(cancel_futures=True)
+    try:
+        yield SimpleNamespace(write=write)
+        for written in waiting:
+            written.result()
+    finally:
+        thread.shutdown(cancel_futures=True)

@@ -25,10 +25,8 @@ def native_reader(queryset):
     connection = connections[queryset.db]
     if connection.vendor == "postgresql":
         return read_stream
-    if connection.vendor != "sqlite":
-        raise NotAvailable(f"there is none for {connection.display_name}")
     if not Path(connection.settings_dict["NAME"]).is_file():
-        raise NotAvailable("it needs a SQLite file")
+        raise NotAvailable("it needs PostgreSQL or a SQLite file")
     if not all(find_spec(name.replace("-", "_")) for name in PACKAGES):
         raise NotAvailable(f"run `pip install {' '.join(PACKAGES)}` first")
     return read_arrow

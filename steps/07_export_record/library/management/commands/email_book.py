@@ -26,14 +26,12 @@ class Command(BaseCommand):
         try:
             validate_email(address)
             title, text = fetch(isbn_numbers.to_isbn13(isbn_numbers.compact(isbn)))
-            headers = {"Auto-Submitted": "auto-generated"}  # so that no holiday notice comes back
-            EmailMessage(title, text, to=[address], headers=headers).send()
+            # With this header, no holiday notice comes back.
+            EmailMessage(title, text, to=[address], headers={"Auto-Submitted": "auto-generated"}).send()
         except ValidationError:
             raise CommandError(f"{address!r} is not a valid email address.") from None
         except (OSError, SMTPException, ImproperlyConfigured, UnicodeError) as error:
             raise CommandError(f"The email could not be sent: {error}") from error
-        except KeyboardInterrupt:
-            raise CommandError("Stopped. No email was sent.", returncode=130) from None
         say(self.stdout, f"Sent to {address}: {title}")
 
 
@@ -42,8 +40,7 @@ def fetch(isbn):
     query = {"bibkeys": f"ISBN:{isbn}", "jscmd": "data", "format": "json"}
     url = f"{settings.OPEN_LIBRARY_URL}/api/books"
     try:
-        answer = httpx.get(url, params=query, timeout=10, follow_redirects=True).raise_for_status()
-        books = answer.json()
+        books = httpx.get(url, params=query, timeout=10, follow_redirects=True).raise_for_status().json()
         if books == {}:
             raise CommandError(f"Open Library doesn't have a book with the ISBN {isbn}.")
         return describe(books[f"ISBN:{isbn}"])

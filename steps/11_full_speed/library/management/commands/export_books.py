@@ -2,12 +2,13 @@
 
 import sys
 import time
+from argparse import RawDescriptionHelpFormatter
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, DjangoHelpFormatter
+from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseError
 from tqdm import tqdm
 
@@ -36,7 +37,7 @@ class Command(BaseCommand):
     help = "Write the books that match the filters to a CSV file. Without filters, write all books."
 
     def create_parser(self, *args, **kwargs):
-        return super().create_parser(*args, epilog=EXAMPLES, formatter_class=HelpFormatter, **kwargs)
+        return super().create_parser(*args, epilog=EXAMPLES, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser):
         add_filter_options(parser)
@@ -107,18 +108,8 @@ def clear_errors(name):
     except FileExistsError:
         raise CommandError(f"{name} exists. Use --force to replace it, or -o to name another file.") from None
     except FileNotFoundError as error:
-        folder = Path(error.filename).parent
-        raise CommandError(f"{name} can't be written. There is no folder {folder}.") from None
-    except OSError as error:
-        raise CommandError(f"{name} can't be written: {error.strerror}.") from error
-    except ValueError as error:  # for example a NUL in the name of the file
-        raise CommandError(f"{name!r} was not written: {error}.") from error
+        raise CommandError(f"{name} can't be written. There is no folder {Path(error.filename).parent}.") from None
+    except (OSError, ValueError) as error:  # a ValueError is for example a NUL in the name of the file
+        raise CommandError(f"{name} can't be written: {getattr(error, 'strerror', error)}.") from error
     except DatabaseError as error:
         raise CommandError(f"{name} was not written. {database_message(error)}") from error
-
-
-class HelpFormatter(DjangoHelpFormatter):
-    """Keeps the line breaks of the examples."""
-
-    def _fill_text(self, text, width, indent):
-        return "".join(indent + line for line in text.splitlines(keepends=True))
