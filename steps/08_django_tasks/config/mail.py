@@ -6,7 +6,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 PORTS = {"smtp": 25, "submission": 587, "smtps": 465}
 HINT = """EMAIL_URL must look like submission://user:password@host (or smtp:, or smtps:).
-In user and password, write # as %23, / as %2F, ? as %3F and @ as %40."""
+In user and password, write # as %23, / as %2F, ? as %3F and @ as %40. Give both or neither, in ASCII characters."""
 
 
 def mailer(url, folder):
@@ -16,16 +16,21 @@ def mailer(url, folder):
     try:
         parts = urlsplit(url)
         port = parts.port or PORTS[parts.scheme]
+        (parts.hostname or "").encode("idna")  # an invalid name is a ValueError
     except (ValueError, KeyError):
         raise ImproperlyConfigured(HINT) from None
+    username, password = unquote(parts.username or ""), unquote(parts.password or "")
+    # Python's smtplib encodes both as ASCII, and Django logs in only if there are both.
+    if not (username + password).isascii() or bool(username) != bool(password):
+        raise ImproperlyConfigured(HINT)
     # A password with an unquoted # ends there, and the rest would be ignored.
     if not parts.hostname or parts.scheme not in PORTS or parts.path.strip("/") or parts.query or parts.fragment:
         raise ImproperlyConfigured(HINT)
     options = {
         "host": parts.hostname,
         "port": port,
-        "username": unquote(parts.username or ""),
-        "password": unquote(parts.password or ""),
+        "username": username,
+        "password": password,
         "use_tls": parts.scheme == "submission",
         "use_ssl": parts.scheme == "smtps",
         "timeout": 20,  # seconds
