@@ -99,6 +99,10 @@ else:
 DEFAULT_FROM_EMAIL = "library@example.com"
 
 MEDIA_ROOT = DATA_DIR / "files"  # no URL leads here, so a view returns these files
+STORAGES = {
+    "default": {"BACKEND": "exports.storage.DurableStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
 SITE_URL = site_url("SITE_URL", "http://127.0.0.1:8000")  # for links in emails
 EXPORT_MAIL_LIMIT = number("EXPORT_MAIL_LIMIT", 10_000_000)  # bytes of a whole email
 

@@ -13,7 +13,7 @@ def storage(url):
     keys from its own variables, such as AWS_ENDPOINT_URL_S3 and AWS_ACCESS_KEY_ID.
     """
     if not url:
-        return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+        return {"BACKEND": "exports.storage.DurableStorage"}
     parts = urlsplit(url)
     if parts.scheme != "s3" or parts.query or parts.fragment or not re.fullmatch(r"[\w.-]+", parts.netloc, re.ASCII):
         raise ImproperlyConfigured("STORAGE_URL must look like s3://bucket or s3://bucket/prefix.")
