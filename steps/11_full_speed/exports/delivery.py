@@ -22,6 +22,7 @@ from exports.retry import RetryLater, is_permanent
 
 logger = logging.getLogger(__name__)
 EMAIL_GIVE_UP_AFTER = timedelta(hours=1)  # after the end of the export
+TOO_LARGE = 552  # the code of a mail server for an email that is too large (RFC 1870)
 NOT_SENT = "The email could not be sent."
 NOT_KNOWN = "We don't know whether the email was sent."
 
@@ -40,8 +41,7 @@ def deliver(export):
         connection.open()  # an error up to here means that nothing was sent
         token = delivery.claim()
         if token:
-            progress.watch(connection)
-            connection.send_messages([email])
+            send(export, email, connection, progress)
     except Exception as error:
         logger.exception("The email about export %s could not be sent.", export.pk)
         end_or_retry(export, delivery, token, error, progress.is_unsent(error))
@@ -51,6 +51,20 @@ def deliver(export):
     finally:
         with suppress(Exception):  # the email has been sent, or the error is known
             connection.close()
+
+
+def send(export, email, connection, progress):
+    """Send the email. If the mail server accepts smaller emails only, send a link to the file instead."""
+    progress.watch(connection)
+    try:
+        connection.send_messages([email])
+    except smtplib.SMTPResponseException as error:
+        if error.smtp_code != TOO_LARGE or not email.attachments:
+            raise
+        progress.may_be_sent = False
+        connection.close()  # some servers close it after such an error
+        connection.open()
+        send(export, email_about(export, with_file=False), connection, progress)
 
 
 def end_or_retry(export, delivery, token, error, is_unsent):
@@ -65,43 +79,43 @@ def end_or_retry(export, delivery, token, error, is_unsent):
 class SmtpProgress:
     """How far the sending of an email has come.
 
-    An email that fails before the SMTP command DATA was certainly not sent. Nor was one for which the server
-    answers DATA with an error code. If the connection breaks after DATA, the server may have accepted the email.
+    An email that fails before its text is sent was certainly not sent. Nor was one for which the server answers
+    the text with an error code. If the connection breaks after the text, the server may have accepted the email.
     """
 
     may_be_sent = False
 
     def watch(self, connection):
-        """Replace smtp.data, so that we know when the command DATA begins.
+        """Replace smtp.send, so that we know when the text of the email begins. It is bytes, and commands are str.
 
         Other backends don't tell, so their emails may be sent from the start.
         """
         smtp = getattr(connection, "connection", None)  # the smtplib.SMTP of Django's SMTP backend
         if isinstance(smtp, smtplib.SMTP):
-            data = smtp.data
+            send = smtp.send
 
-            def watched(message):
-                self.may_be_sent = True
-                return data(message)
+            def watched(data):
+                self.may_be_sent = self.may_be_sent or isinstance(data, bytes)
+                return send(data)
 
-            smtp.data = watched
+            smtp.send = watched
         else:
             self.may_be_sent = True
 
     def is_unsent(self, error):
-        return not self.may_be_sent or isinstance(error, smtplib.SMTPDataError)
+        return not self.may_be_sent or (isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 400)
 
 
 def new_connection():
     return mail.mailers.default if django.VERSION >= (6, 1) else mail.get_connection()
 
 
-def email_about(export):
+def email_about(export, with_file=True):
     """Return the email: a file that is too large is zipped, and a zip that is too large becomes a link."""
     if not (export.owner.email and export.owner.is_active):
         raise ValueError("The owner has removed the address, or is deactivated.")
     is_done = export.state == State.DONE
-    attachment = attachment_of(export) if is_done else None
+    attachment = attachment_of(export) if is_done and with_file else None
     context = {"export": export, "attachment": attachment, "url": settings.SITE_URL + export.get_absolute_url()}
     email = EmailMessage(
         f"Your export of {export.rows_done:,} books" if is_done else "Your export failed",
