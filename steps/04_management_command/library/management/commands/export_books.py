@@ -82,7 +82,7 @@ def clear_errors(name):
     except FileExistsError:
         raise CommandError(f"{name} exists. Use --force to replace it, or -o to name another file.") from None
     except FileNotFoundError as error:
-        folder = Path(error.filename).parent
+        folder = Path(error.filename or name).parent
         raise CommandError(f"{name} can't be written. There is no folder {folder}.") from None
     except OSError as error:
         raise CommandError(f"{name} can't be written: {error.strerror}.") from error
