@@ -59,7 +59,11 @@ for alias, database in DATABASES.items():
         database["DISABLE_SERVER_SIDE_CURSORS"] = alias != "snapshot"
         limit = EXPORT_TIME_LIMIT if alias == "snapshot" else 30  # seconds
         timeouts = f"-c lock_timeout=3s -c statement_timeout={limit}s -c idle_in_transaction_session_timeout=60s"
-        database["OPTIONS"] = {**database.get("OPTIONS", {}), "options": os.environ.get("PGOPTIONS") or timeouts}
+        # Other defaults of the server would break our updates, and Python can't read other dates.
+        fixed = r"-c default_transaction_isolation=read\ committed -c DateStyle=ISO"
+        given = database.get("OPTIONS", {})  # from DATABASE_URL
+        all_options = [given.get("options", ""), fixed, os.environ.get("PGOPTIONS") or timeouts]
+        database["OPTIONS"] = {**given, "options": " ".join(all_options).strip()}
 
 # Django and the exports log JSON objects, one in each line. "export" is the id of the export that the line is about.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -79,7 +79,11 @@ def test_what_is_for_learning_only_is_refused(library, variables, error):
         ("DATA_DIR", "", "DATA_DIR is missing."),
         ("EXPORT_RUNNER", "celery", "CELERY_BROKER_URL is missing."),
         ("SITE_URL", "http://books.example.com", "SITE_URL must begin with https://."),
-        ("SITE_URL", "https://bücher.example.com", "SITE_URL must look like https://books.example.com, not 'https://bü"),
+        (
+            "SITE_URL",
+            "https://bücher.example.com",
+            "SITE_URL must look like https://books.example.com, not 'https://bü",
+        ),
         ("ALLOWED_HOSTS", "https://books.example.com", "ALLOWED_HOSTS must have the host of SITE_URL"),
         ("ALLOWED_HOSTS", "books.example.com:443", "ALLOWED_HOSTS must have the host of SITE_URL"),
         ("ALLOWED_HOSTS", "example.com", "ALLOWED_HOSTS must have the host of SITE_URL"),
@@ -200,18 +204,19 @@ def test_each_connection_has_timeouts_and_migrate_has_its_own(tmp_path):
 from django.db import connections
 for alias in connections:
     with connections[alias].cursor() as cursor:
-        names = ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"]
-        cursor.execute("SELECT current_setting(%s), current_setting(%s), current_setting(%s)", names)
+        names = ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout", "search_path"]
+        cursor.execute(f"SELECT {', '.join(['current_setting(%s)'] * 4)}", names)
         print(alias, *cursor.fetchone())
 """
     (migrate,) = re.findall(r'PGOPTIONS=(.*)"', (DEPLOY / "library-migrate.service").read_text())
     with postgresql() as url:
+        url += "?options=-c%20search_path%3Dbooks"  # also if the URL has options
         variables = {**ENVIRONMENT, "DATA_DIR": str(tmp_path), "DATABASE_URL": url}
         done = manage(url, "shell", "-v0", "-c", code, variables=variables)
-        expected = ["default 3s 30s 1min", "progress 3s 30s 1min", "snapshot 3s 1h 1min"]
+        expected = ["default 3s 30s 1min books", "progress 3s 30s 1min books", "snapshot 3s 1h 1min books"]
         assert done.stdout.splitlines() == expected, done.stderr
         done = manage(url, "shell", "-v0", "-c", code, variables=variables | {"PGOPTIONS": migrate})
-        assert done.stdout.splitlines()[0] == "default 5s 0 0", done.stderr
+        assert done.stdout.splitlines()[0] == "default 5s 0 0 books", done.stderr
 
 
 def test_systemd_accepts_the_shipped_units(tmp_path):
