@@ -8,7 +8,7 @@ TIME_ZONE     such as Europe/Lisbon                  (default: UTC)
 import os
 from pathlib import Path
 
-import dj_database_url
+from config.env import database, time_zone
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -57,11 +57,11 @@ TEMPLATES = [
 ]
 
 DATABASES = {
-    "default": dj_database_url.parse(os.environ.get("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
+    "default": database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    if (database := DATABASES["default"])["NAME"] != ":memory:":
-        database["NAME"] = BASE_DIR / database["NAME"]  # the same file, whatever folder a command is run in
+    if (entry := DATABASES["default"])["NAME"] != ":memory:":
+        entry["NAME"] = BASE_DIR / entry["NAME"]  # the same file, whatever folder a command is run in
     DATABASES["default"]["OPTIONS"] = {
         # With WAL, readers don't block writers, and writers don't block readers.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
@@ -71,7 +71,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LANGUAGE_CODE = "en"
-TIME_ZONE = os.environ.get("TIME_ZONE") or "UTC"
+TIME_ZONE = time_zone("TIME_ZONE")
 USE_TZ = True
 
 # WhiteNoise serves the style sheet from the app's own folder, so collectstatic isn't needed.

@@ -135,6 +135,15 @@ def test_an_invalid_filter_gets_a_400_that_names_it(client, query, field):
     assert "Content-Disposition" not in response
 
 
+@pytest.mark.parametrize("name", ["raw", "bom"])
+@pytest.mark.parametrize("value", ["no", "off", "false", "2", "-1", "", "01", "1 ", "\N{FULLWIDTH DIGIT ONE}"])
+def test_an_option_is_0_or_1(client, name, value):
+    """A user who writes raw=no wants no formulas."""
+    response = client.get("/books/download/", {name: value})
+    assert response.status_code == 400
+    assert f"The value of {name} must be 0 or 1." in response.content.decode()
+
+
 def test_the_list_offers_the_download_with_its_filters(client):
     BookFactory.create_batch(30, genre="novel")
     page = client.get("/books/", {"genre": "novel", "after": 3}).content.decode()

@@ -41,12 +41,17 @@ def refuse_existing(path, force):
 
 
 def copy_permissions(old, new):
-    """Copy owner, permissions and ACL where the file system allows that."""
-    with suppress(OSError, AttributeError):  # Windows has no chown
-        os.chown(new, old.stat().st_uid, old.stat().st_gid)
+    """Copy owner, group, permissions and ACL where the file system allows that."""
+    before = old.stat()
+    for owner, group in ((-1, before.st_gid), (before.st_uid, -1)):  # only root can change the owner
+        with suppress(OSError, AttributeError):  # Windows has no chown
+            os.chown(new, owner, group)
     with suppress(OSError):
         shutil.copystat(old, new)
-    os.utime(new)
+    if new.stat().st_gid != before.st_gid:  # the permissions were for another group
+        new.chmod(new.stat().st_mode & ~0o070)
+    with suppress(OSError):
+        os.utime(new)
 
 
 def publish(part, path, force):

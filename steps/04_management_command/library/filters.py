@@ -1,5 +1,7 @@
 """The filters of the book list. Everything that selects books validates its filters here."""
 
+from unicodedata import normalize
+
 import django_filters
 from django import forms
 from django.db.models import Q
@@ -19,9 +21,15 @@ OTHER_NAMES = {"after", "before", "raw", "bom"}
 
 class BookFilterForm(forms.Form):
     def clean(self):
-        # Without this check a misspelt filter would be ignored, and the user would get all books.
+        # Without these checks a misspelt or repeated filter would be ignored, and the user would get other books.
         if unknown := sorted(set(self.data) - set(self.fields) - OTHER_NAMES):
             raise forms.ValidationError(f"There is no filter named {', '.join(unknown)}.")
+        lists = self.data.lists() if hasattr(self.data, "lists") else []  # a dict has one value for each name
+        if repeated := [name for name, values in lists if len(set(values)) > 1]:
+            raise forms.ValidationError(f"There is more than one value for {', '.join(repeated)}.")
+        # CsvOptions would read raw=no as True.
+        if wrong := [name for name in ("raw", "bom") if self.data.get(name, "0") not in ("0", "1")]:
+            raise forms.ValidationError(f"The value of {', '.join(wrong)} must be 0 or 1.")
         first, last = self.cleaned_data.get("published_from"), self.cleaned_data.get("published_to")
         if first and last and first > last:
             self.add_error("published_to", "Enter a date that isn't before the first one.")
@@ -40,7 +48,11 @@ class BookFilter(django_filters.FilterSet):
 
     def search(self, books, name, value):
         # On SQLite, icontains ignores the case of ASCII letters only: Ω is not ω there.
-        return books.filter(Q(title__icontains=value) | Q(author__name__icontains=value))
+        found = Q()
+        # Unicode can write é as one character (NFC), or as an e and an accent (NFD). Find both.
+        for text in {value, normalize("NFC", value), normalize("NFD", value)}:
+            found |= Q(title__icontains=text) | Q(author__name__icontains=text)
+        return books.filter(found)
 
 
 def filtered_books(filters):

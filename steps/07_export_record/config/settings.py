@@ -15,14 +15,13 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-import dj_database_url
 import django
 
-from config.env import number, one_of
+from config.env import broker, database, number, one_of, site_url, time_zone
 from config.mail import mailer, settings_before_6_1
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(os.environ.get("DATA_DIR") or BASE_DIR / "data").resolve()
+DATA_DIR = (BASE_DIR / (os.environ.get("DATA_DIR") or "data")).resolve()
 
 DEBUG = os.environ.get("DEBUG") == "1"
 # For your own machine only. Step 10 reads the key from the environment.
@@ -73,11 +72,11 @@ TEMPLATES = [
 ]
 
 DATABASES = {
-    "default": dj_database_url.parse(os.environ.get("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
+    "default": database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    if (database := DATABASES["default"])["NAME"] != ":memory:":
-        database["NAME"] = BASE_DIR / database["NAME"]  # the same file, whatever folder a command is run in
+    if (entry := DATABASES["default"])["NAME"] != ":memory:":
+        entry["NAME"] = BASE_DIR / entry["NAME"]  # the same file, whatever folder a command is run in
     DATABASES["default"]["OPTIONS"] = {
         # With WAL, readers don't block writers, and writers don't block readers.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
@@ -94,14 +93,18 @@ if django.VERSION < (6, 1):
 DEFAULT_FROM_EMAIL = "library@example.com"
 
 MEDIA_ROOT = DATA_DIR / "files"  # no URL leads here, so a view returns these files
-SITE_URL = (os.environ.get("SITE_URL") or "http://127.0.0.1:8000").rstrip("/")  # for links in emails
+STORAGES = {
+    "default": {"BACKEND": "exports.storage.DurableStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+SITE_URL = site_url("SITE_URL", "http://127.0.0.1:8000")  # for links in emails
 EXPORT_MAIL_LIMIT = number("EXPORT_MAIL_LIMIT", 10_000_000)  # bytes of a whole email
 
 EXPORT_RUNNER = one_of("EXPORT_RUNNER", ["subprocess", "celery"])
-CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or "filesystem://"
+CELERY_BROKER_URL = broker("CELERY_BROKER_URL")
 CELERY_TASK_DEFAULT_QUEUE = os.environ.get("CELERY_TASK_DEFAULT_QUEUE") or "exports"
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1}  # a user waits for the answer
-if CELERY_BROKER_URL.startswith("redis:"):
+if CELERY_BROKER_URL.startswith(("redis:", "rediss:")):
     # Without these timeouts, a Redis that doesn't answer blocks the request.
     CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 5}  # seconds
 elif CELERY_BROKER_URL.startswith("filesystem:"):
@@ -122,7 +125,7 @@ LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "book-list"
 OPEN_LIBRARY_URL = os.environ.get("OPEN_LIBRARY_URL") or "https://openlibrary.org"
 
 LANGUAGE_CODE = "en"
-TIME_ZONE = os.environ.get("TIME_ZONE") or "UTC"
+TIME_ZONE = time_zone("TIME_ZONE")
 USE_TZ = True
 
 # WhiteNoise serves the style sheet from the app's own folder, so collectstatic isn't needed.

@@ -4,7 +4,7 @@ import uuid
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db import models
+from django.db import close_old_connections, models
 from django.urls import reverse
 from django.utils import timezone
 
@@ -73,6 +73,7 @@ class Export(models.Model):
     def finish(self, file, rows):
         """Save the file, then change the state to done. Return False if the export was deleted."""
         name = default_storage.save(f"exports/{self.pk}.csv", file)
+        close_old_connections()  # it all took so long that the database may have closed this connection
         result = {"file": name, "size": file.size, "rows_done": rows, "rows_total": rows}
         is_done = self.change_state([State.RUNNING], State.DONE, finished_at=timezone.now(), **result)
         if not is_done:

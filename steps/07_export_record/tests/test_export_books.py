@@ -142,7 +142,29 @@ def test_a_replaced_file_keeps_its_owner(folder):
     assert ((folder / "books.csv").stat().st_uid, (folder / "books.csv").stat().st_gid) == (65534, 65534)
 
 
-@pytest.mark.parametrize("denied", ["chmod", "chown", "link"])
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("mode", [0o664, 0o640, 0o600])
+@pytest.mark.parametrize("kept, group", [(-1, 65533), (None, None)], ids=["member of the group", "not a member"])
+def test_a_file_of_another_user_keeps_its_group_or_loses_the_rights_of_it(folder, monkeypatch, mode, kept, group):
+    """A user can change the group of a file to one of their own groups, but never the owner."""
+    (folder / "books.csv").write_text("old")
+    (folder / "books.csv").chmod(mode)
+    os.chown(folder / "books.csv", 65534, 65533)
+    chown = os.chown
+
+    def of_a_user(path, owner, its_group):
+        if (owner, its_group) != (kept, group):
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        chown(path, owner, its_group)
+
+    monkeypatch.setattr(os, "chown", of_a_user)
+    export("-o", "books.csv", "--force")
+    new = (folder / "books.csv").stat()
+    assert (new.st_gid == 65533) == (group is not None)
+    assert new.st_mode & 0o777 == (mode if group else mode & ~0o070)
+
+
+@pytest.mark.parametrize("denied", ["chmod", "chown", "link", "utime", "setxattr"])
 def test_a_file_system_that_denies_it_is_not_an_error(folder, monkeypatch, denied):
     def deny(*arguments, **options):
         raise PermissionError(errno.EPERM, "Operation not permitted")
@@ -161,6 +183,15 @@ def test_after_a_power_cut_the_data_and_the_name_of_the_file_are_on_the_disk(fol
     monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_mode))
     export("-o", "books.csv")
     assert [stat.S_ISDIR(mode) for mode in synced] == [False, True]  # the file, and then its folder
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows keeps the folder of a process")
+def test_a_folder_that_is_gone_is_one_line(folder, monkeypatch):
+    (folder / "gone").mkdir()
+    monkeypatch.chdir(folder / "gone")
+    (folder / "gone").rmdir()
+    with pytest.raises(CommandError, match=r"^books.csv can't be written. There is no folder"):
+        export("-o", "books.csv")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")

@@ -5,13 +5,18 @@ import threading
 from contextlib import contextmanager, suppress
 
 
-@contextmanager
 def failing_smtp(command, reply):
     """Run a mail server that answers each command with success, except one.
 
     `command` is CONNECT, MAIL, RCPT, DATA, END (after the text of the email) or QUIT. `reply` is the answer to it. With
     None the server closes the connection, and with "" it says nothing. Yield its URL and the list of the emails.
     """
+    return changing_smtp([command, reply])
+
+
+@contextmanager
+def changing_smtp(fault):
+    """Do the same with a list of command and reply, which the test can change later."""
     emails = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -19,7 +24,7 @@ def failing_smtp(command, reply):
             with suppress(OSError):  # the server has been closed
                 while True:
                     connection = server.accept()[0]
-                    threading.Thread(target=serve, args=[connection, command, reply, emails], daemon=True).start()
+                    threading.Thread(target=serve, args=[connection, fault, emails], daemon=True).start()
 
         thread = threading.Thread(target=accept, daemon=True)
         thread.start()
@@ -30,10 +35,11 @@ def failing_smtp(command, reply):
             thread.join()
 
 
-def serve(connection, command, reply, emails):
+def serve(connection, fault, emails):
     with connection, connection.makefile("rwb", buffering=0) as stream, suppress(OSError):
 
         def answer(name, success):
+            command, reply = fault
             if name != command:
                 stream.write(success)
             elif reply is None:
@@ -48,11 +54,11 @@ def serve(connection, command, reply, emails):
         while line := stream.readline():
             if not in_text:
                 name = line[:4].upper().decode()
-                in_text = name == "DATA" and command != "DATA"
+                in_text = name == "DATA" and fault[0] != "DATA"
                 answer(name, {"DATA": b"354 go on\r\n", "QUIT": b"221 bye\r\n"}.get(name, b"250 OK\r\n"))
             elif line == b".\r\n":
                 in_text = False
-                if command != "END" or reply is None:  # the server has it, and dies before it can say so
+                if fault[0] != "END" or fault[1] is None:  # the server has it, and dies before it can say so
                     emails.append(b"".join(lines))
                 answer("END", b"250 OK\r\n")
             else:

@@ -10,8 +10,11 @@ DATABASE_URL, EMAIL_URL, DATA_DIR, and with EXPORT_RUNNER=celery CELERY_BROKER_U
 """
 
 import os
+import re
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+from django.http.request import validate_host
 
 from config.env import number, required
 from config.settings import *
@@ -20,13 +23,16 @@ SECRET_KEY = required("SECRET_KEY")
 DEBUG = False
 ALLOWED_HOSTS = [*required("ALLOWED_HOSTS").replace(" ", "").split(","), "127.0.0.1"]  # the monitor asks for /health/
 DEFAULT_FROM_EMAIL = required("EMAIL_FROM")
+if not re.fullmatch(r"([^<>@\r\n]*<)?[^<>@\s]+@[^<>@\s]+>?", DEFAULT_FROM_EMAIL):
+    raise ImproperlyConfigured("EMAIL_FROM must be an address, such as library@books.example.com.")
 for name in ("DATABASE_URL", "EMAIL_URL", "DATA_DIR"):
     required(name)  # config/settings.py has a default for learners
 if EXPORT_RUNNER == "celery":
     required("CELERY_BROKER_URL")
-SITE_URL = required("SITE_URL").rstrip("/")
-if not (SITE_URL.startswith("https://") and SITE_URL.isascii()):
-    raise ImproperlyConfigured("SITE_URL must begin with https:// and have ASCII characters only.")
+if not required("SITE_URL").startswith("https://"):
+    raise ImproperlyConfigured("SITE_URL must begin with https://.")
+if not validate_host(urlsplit(SITE_URL).hostname, ALLOWED_HOSTS):
+    raise ImproperlyConfigured("ALLOWED_HOSTS must have the host of SITE_URL, without https:// and without a port.")
 
 # nginx ends the encryption, and says so in this header (deploy/nginx.conf).
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -53,7 +59,11 @@ for alias, database in DATABASES.items():
         database["DISABLE_SERVER_SIDE_CURSORS"] = alias != "snapshot"
         limit = EXPORT_TIME_LIMIT if alias == "snapshot" else 30  # seconds
         timeouts = f"-c lock_timeout=3s -c statement_timeout={limit}s -c idle_in_transaction_session_timeout=60s"
-        database["OPTIONS"] = {**database.get("OPTIONS", {}), "options": os.environ.get("PGOPTIONS") or timeouts}
+        # Other defaults of the server would break our updates, and Python can't read other dates.
+        fixed = r"-c default_transaction_isolation=read\ committed -c DateStyle=ISO"
+        given = database.get("OPTIONS", {})  # from DATABASE_URL
+        all_options = [given.get("options", ""), fixed, os.environ.get("PGOPTIONS") or timeouts]
+        database["OPTIONS"] = {**given, "options": " ".join(all_options).strip()}
 
 # Django and the exports log JSON objects, one in each line. "export" is the id of the export that the line is about.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -1,5 +1,6 @@
 """Django's setting for the storage of files, from one URL."""
 
+import re
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -11,9 +12,9 @@ def storage(url):
     The library boto3 reads the server's address and the keys from its own variables, such as AWS_ACCESS_KEY_ID.
     """
     if not url:
-        return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+        return {"BACKEND": "exports.storage.DurableStorage"}
     parts = urlsplit(url)
-    if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
+    if parts.scheme != "s3" or parts.query or parts.fragment or not re.fullmatch(r"[\w.-]+", parts.netloc, re.ASCII):
         raise ImproperlyConfigured("STORAGE_URL must look like s3://bucket or s3://bucket/prefix.")
     options = {"bucket_name": parts.netloc, "location": parts.path.strip("/"), "max_memory_size": 5_000_000}
     return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}

@@ -23,6 +23,7 @@ from exports.retry import RetryLater, is_permanent
 
 logger = logging.getLogger(__name__)
 EMAIL_GIVE_UP_AFTER = timedelta(hours=1)  # after the end of the export
+TOO_LARGE = 552  # the code of a mail server for an email that is too large (RFC 1870)
 NOT_SENT = "The email could not be sent."
 NOT_KNOWN = "We don't know whether the email was sent."
 
@@ -35,18 +36,18 @@ def deliver(export):
     delivery = getattr(export, "delivery", None)
     if delivery is None or delivery.claimed_at or delivery.error:
         return
-    connection, token, data_began = new_connection(), delivery.token, threading.Event()
+    connection, token, text_began = new_connection(), delivery.token, threading.Event()
     try:
         email = email_about(export)
         connection.open()  # an error up to here means that nothing was sent
         token = delivery.claim()
         if token:
-            before_data(connection, data_began.set)
-            connection.send_messages([email])
+            send(export, email, connection, text_began)
     except Exception as error:
         logger.exception("The email about export %s could not be sent.", export.pk)
-        # With SMTPDataError, the server has refused the email. Without an answer, it may have accepted it.
-        is_unsent = not data_began.is_set() or isinstance(error, smtplib.SMTPDataError)
+        # With the code of an error, the server has refused the email. Without an answer, it may have accepted it.
+        is_refused = isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 400
+        is_unsent = is_refused or not text_began.is_set()
         end_or_retry(export, delivery, token, error, is_unsent)
     else:
         if token:
@@ -54,6 +55,20 @@ def deliver(export):
     finally:
         with suppress(Exception):  # the email has been sent, or the error is known
             connection.close()
+
+
+def send(export, email, connection, text_began):
+    """Send the email. If the mail server accepts smaller emails only, send a link to the file instead."""
+    before_text(connection, text_began.set)
+    try:
+        connection.send_messages([email])
+    except smtplib.SMTPResponseException as error:
+        if error.smtp_code != TOO_LARGE or not email.attachments:
+            raise
+        text_began.clear()
+        connection.close()  # some servers close it after such an error
+        connection.open()
+        send(export, email_about(export, with_file=False), connection, text_began)
 
 
 def end_or_retry(export, delivery, token, error, is_unsent):
@@ -65,17 +80,18 @@ def end_or_retry(export, delivery, token, error, is_unsent):
     delivery.end(token, NOT_SENT if is_unsent else NOT_KNOWN)
 
 
-def before_data(connection, call):
-    """Call a function before the SMTP command DATA. Until then, an email was certainly not sent."""
+def before_text(connection, call):
+    """Call a function before the text of an email is sent. Until then, it was certainly not sent."""
     smtp = getattr(connection, "connection", None)  # the smtplib.SMTP of Django's SMTP backend
     if isinstance(smtp, smtplib.SMTP):
-        data = smtp.data
+        send = smtp.send
 
-        def call_and_send(message):
-            call()
-            return data(message)
+        def call_and_send(data):
+            if isinstance(data, bytes):  # commands are str
+                call()
+            return send(data)
 
-        smtp.data = call_and_send
+        smtp.send = call_and_send
     else:  # other backends don't tell, so their emails may be sent from the start
         call()
 
@@ -84,12 +100,12 @@ def new_connection():
     return mail.mailers.default if django.VERSION >= (6, 1) else mail.get_connection()
 
 
-def email_about(export):
+def email_about(export, with_file=True):
     """Return the email: a file that is too large is zipped, and a zip that is too large becomes a link."""
     if not (export.owner.email and export.owner.is_active):
         raise ValueError("The owner has removed the address, or is deactivated.")
     is_done = export.state == State.DONE
-    attachment = attachment_of(export) if is_done else None
+    attachment = attachment_of(export) if is_done and with_file else None
     context = {"export": export, "attachment": attachment, "url": settings.SITE_URL + export.get_absolute_url()}
     email = EmailMessage(
         f"Your export of {export.rows_done:,} books" if is_done else "Your export failed",

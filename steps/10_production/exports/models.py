@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db import models, transaction
+from django.db import close_old_connections, models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.urls import reverse
@@ -156,6 +156,7 @@ class Export(models.Model):
     def finish(self, token, file, rows):
         """Save the file, then change the state to done. Raise LeaseLost if the token isn't valid anymore."""
         name = default_storage.save(f"exports/{self.pk}-{token}.csv", file)
+        close_old_connections()  # it all took so long that the database may have closed this connection
         result = {"file": name, "size": file.size, "rows_done": rows, "rows_total": rows}
         result["expires_at"] = timezone.now() + timedelta(days=settings.EXPORT_RETENTION_DAYS)
         if not self.end(RUNNING & Q(token=token), state=State.DONE, **result):

@@ -1,8 +1,9 @@
 """Which errors may go away: the network, a server that restarts, a full disk. Never an invalid filter."""
 
 import smtplib
+import ssl
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 
 S3_PACKAGES = ("boto3", "botocore", "s3transfer")  # their errors aren't OSErrors
 
@@ -20,7 +21,8 @@ class RetryLater(Exception):
 
 def is_transient(error):
     """Return whether the export may succeed later."""
-    return isinstance(error, (OperationalError, InterfaceError, KeyboardInterrupt)) or is_storage_error(error)
+    of_the_database = (OperationalError, InterfaceError, InternalError)  # the last if PostgreSQL has become read-only
+    return isinstance(error, (*of_the_database, KeyboardInterrupt)) or is_storage_error(error)
 
 
 def is_storage_error(error):
@@ -32,6 +34,8 @@ def is_permanent(error):
 
     A mail server refuses an email for good with a code from 500 up (RFC 5321, 4.2.1).
     """
+    if isinstance(error, ssl.SSLError):  # a certificate that has expired is also a ValueError
+        return False
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return all(code >= 500 for code, _ in error.recipients.values())
     return isinstance(error, ValueError) or getattr(error, "smtp_code", 0) >= 500

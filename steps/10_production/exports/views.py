@@ -1,5 +1,7 @@
 """The pages on which a user asks for an export, watches its progress, and downloads the file."""
 
+from functools import wraps
+
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.files.storage import FileSystemStorage
@@ -10,7 +12,7 @@ from django.http import FileResponse, Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRefresh, HttpResponseStopPolling
 
 from exports.limits import Refused, request_export
@@ -94,8 +96,22 @@ def export_download(request, pk):
     return FileResponse(file, as_attachment=True, filename=export.name, content_type="text/csv; charset=utf-8")
 
 
-@login_required
-@require_POST
+def by_button(view):
+    """Let POST call the view, and lead GET to the page of the export.
+
+    If the session has ended, the button leads to the login, and from there the browser comes back with GET.
+    """
+
+    @login_required
+    @require_http_methods(["GET", "HEAD", "POST"])
+    @wraps(view)
+    def wrapped(request, pk):
+        return view(request, pk) if request.method == "POST" else redirect("export-detail", pk)
+
+    return wrapped
+
+
+@by_button
 def export_cancel(request, pk):
     """Cancel the export, unless it has ended."""
     export = get_object_or_404(request.user.exports, pk=pk)
@@ -103,15 +119,13 @@ def export_cancel(request, pk):
     return redirect(export)
 
 
-@login_required
-@require_POST
+@by_button
 def export_retry(request, pk):
     """Start a new export with the same filters."""
     return start(request, get_object_or_404(request.user.exports, pk=pk).filters)
 
 
-@login_required
-@require_POST
+@by_button
 def export_delete(request, pk):
     """Delete an export that has ended, and its file."""
     export = get_object_or_404(request.user.exports.exclude(ACTIVE), pk=pk)

@@ -17,7 +17,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 USERS = ("anonymous", "other", "owner", "librarian")
 LOGIN, PAGE, OK, REFUSED, NONE, STOP = 302, 302, 200, 405, 404, 286  # 286: htmx stops polling
 LOGIN_OR_REFUSED = (LOGIN, REFUSED, REFUSED, REFUSED)
-BUTTON = [LOGIN_OR_REFUSED, (LOGIN, NONE, PAGE, NONE), LOGIN_OR_REFUSED]
+BUTTON = [(LOGIN, PAGE, PAGE, PAGE), (LOGIN, NONE, PAGE, NONE), LOGIN_OR_REFUSED]
 
 # The status for each user, for GET, for POST, and for the other methods.
 TABLE = {

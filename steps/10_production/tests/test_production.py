@@ -71,8 +71,18 @@ def test_what_is_for_learning_only_is_refused(library):
         ("EMAIL_URL", "", "EMAIL_URL is missing."),
         ("DATA_DIR", "", "DATA_DIR is missing."),
         ("EXPORT_RUNNER", "celery", "CELERY_BROKER_URL is missing."),
-        ("SITE_URL", "http://books.example.com", "SITE_URL must begin with https:// and have ASCII characters only."),
-        ("SITE_URL", "https://bücher.example.com", "SITE_URL must begin with https:// and have ASCII characters only."),
+        ("SITE_URL", "http://books.example.com", "SITE_URL must begin with https://."),
+        (
+            "SITE_URL",
+            "https://bücher.example.com",
+            "SITE_URL must look like https://books.example.com, not 'https://bü",
+        ),
+        ("ALLOWED_HOSTS", "https://books.example.com", "ALLOWED_HOSTS must have the host of SITE_URL"),
+        ("ALLOWED_HOSTS", "books.example.com:443", "ALLOWED_HOSTS must have the host of SITE_URL"),
+        ("ALLOWED_HOSTS", "example.com", "ALLOWED_HOSTS must have the host of SITE_URL"),
+        ("EMAIL_FROM", "library", "EMAIL_FROM must be an address"),
+        ("EMAIL_FROM", "Library library@books.example.com", "EMAIL_FROM must be an address"),
+        ("EMAIL_FROM", "a@example.com, b@example.com", "EMAIL_FROM must be an address"),
         ("EXPORT_QUOTA", "none", "EXPORT_QUOTA must be a whole number from 1 to 1,000,000,000,000, not 'none'."),
         ("EXPORT_RETENTION_DAYS", "9999999", "EXPORT_RETENTION_DAYS must be a whole number from 1 to 36,500"),
         ("EXPORT_TIME_LIMIT", "0", "EXPORT_TIME_LIMIT must be a whole number from 1"),
@@ -189,18 +199,19 @@ def test_each_connection_has_timeouts_and_migrate_has_its_own(tmp_path):
 from django.db import connections
 for alias in connections:
     with connections[alias].cursor() as cursor:
-        names = ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"]
-        cursor.execute("SELECT current_setting(%s), current_setting(%s), current_setting(%s)", names)
+        names = ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout", "search_path"]
+        cursor.execute(f"SELECT {', '.join(['current_setting(%s)'] * 4)}", names)
         print(alias, *cursor.fetchone())
 """
     (migrate,) = re.findall(r'PGOPTIONS=(.*)"', (DEPLOY / "library-migrate.service").read_text())
     with postgresql() as url:
+        url += "?options=-c%20search_path%3Dbooks"  # also if the URL has options
         variables = {**ENVIRONMENT, "DATA_DIR": str(tmp_path), "DATABASE_URL": url}
         done = manage(url, "shell", "-v0", "-c", code, variables=variables)
-        expected = ["default 3s 30s 1min", "progress 3s 30s 1min", "snapshot 3s 1h 1min"]
+        expected = ["default 3s 30s 1min books", "progress 3s 30s 1min books", "snapshot 3s 1h 1min books"]
         assert done.stdout.splitlines() == expected, done.stderr
         done = manage(url, "shell", "-v0", "-c", code, variables=variables | {"PGOPTIONS": migrate})
-        assert done.stdout.splitlines()[0] == "default 5s 0 0", done.stderr
+        assert done.stdout.splitlines()[0] == "default 5s 0 0 books", done.stderr
 
 
 def test_systemd_accepts_the_shipped_units(tmp_path):

@@ -1,6 +1,6 @@
 """A program that reads one column of a SQLite file with ADBC. Its request is JSON on standard input.
 
-It writes messages to standard output: the number of rows, the number of bytes, and the bytes.
+It writes messages to standard output: the number of rows, the number of bytes, and the bytes. The last one is empty.
 """
 
 import json
@@ -11,11 +11,14 @@ HEAD = struct.Struct("<QQ")
 
 
 def read_messages(stream):
-    """Yield the bytes and the number of rows of each complete message."""
+    """Yield the bytes and the number of rows of each complete message. Return whether the last one has arrived."""
     while len(head := stream.read(HEAD.size)) == HEAD.size:
         rows, size = HEAD.unpack(head)
+        if not size:
+            return True
         if len(content := stream.read(size)) == size:
             yield content, rows
+    return False
 
 
 def write_messages(request, output):
@@ -42,6 +45,7 @@ def write_messages(request, output):
                 lines = text[starts[0] : starts[len(batch)]]
                 output.write(HEAD.pack(len(batch), lines.nbytes))
                 output.write(lines)
+        output.write(HEAD.pack(0, 0))
 
 
 def one_row(values):

@@ -66,9 +66,10 @@ def read_arrow(lines):
         try:
             with suppress(BrokenPipeError), child.stdin:
                 child.stdin.write(json.dumps(request).encode())
-            yield from arrow_reader.read_messages(child.stdout)
+            is_complete = yield from arrow_reader.read_messages(child.stdout)
             message = child.stderr.read().decode().strip()
-            if child.wait() != 0:
+            # The exit code is always 0 where SIGCHLD is ignored, as under some supervisors.
+            if child.wait() != 0 or not is_complete:
                 raise DatabaseError(message.splitlines()[-1] if message else "the process that reads it was killed")
         finally:
             child.kill()

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import random
 import subprocess
 import sys
 import zipfile
@@ -46,6 +47,35 @@ def test_a_wrong_clock_is_not_an_error(monkeypatch, year):
         target.write(b"abc")
     with zipfile.ZipFile(file) as archive:
         assert archive.read("books.csv") == b"abc"
+
+
+@pytest.mark.parametrize("method", ["zip", "gzip", "zstd"])
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt, OSError, MemoryError, GeneratorExit], ids=lambda error: error.__name__
+)
+def test_after_an_error_what_has_arrived_in_a_pipe_does_not_look_complete(tmp_path, method, error):
+    """Otherwise `export_books --compress zip -o - | ssh ...` would leave an archive with half of the books."""
+    with (
+        pytest.raises(error),
+        (tmp_path / "packed").open("wb") as file,
+        compressed(file, method, "books.csv") as target,
+    ):
+        target.write(random.randbytes(1_000_000))
+        raise error
+    with pytest.raises((EOFError, zipfile.BadZipFile, AssertionError)):
+        assert unpacked_bytes(tmp_path / "packed", method)
+
+
+def unpacked_bytes(path, method):
+    if method == "gzip":
+        return gzip.decompress(path.read_bytes())
+    if method == "zip":
+        return zipfile.ZipFile(path)
+    import zstandard
+
+    decompressor = zstandard.ZstdDecompressor().decompressobj()
+    decompressor.decompress(path.read_bytes())
+    return decompressor.eof
 
 
 @pytest.mark.server

@@ -1,6 +1,7 @@
 """`export_books --engine native` gives the same bytes, and doesn't endanger the database."""
 
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -86,9 +87,12 @@ def test_a_database_error_is_one_line(tmp_path):
 
 
 @pytest.mark.server
-def test_a_killed_child_process_is_an_error_and_no_truncated_file(large_database):
+@pytest.mark.parametrize("sigchld", [signal.SIG_DFL, signal.SIG_IGN], ids=["as usual", "SIGCHLD is ignored"])
+def test_a_killed_child_process_is_an_error_and_no_truncated_file(large_database, sigchld):
+    """If a parent ignores SIGCHLD, so do its children, and Python can't get the exit code of a child."""
     command = [sys.executable, STEP / "manage.py", "export_books", "--engine=native", "-o", "-"]
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment(large_database)}
+    options["preexec_fn"] = lambda: signal.signal(signal.SIGCHLD, sigchld)
     with subprocess.Popen(command, **options) as process:
         assert process.stdout.readline().startswith(b"title,")
         (child,) = psutil.Process(process.pid).children()

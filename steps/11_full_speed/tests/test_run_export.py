@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.core import mail
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
-from django.db import OperationalError
+from django.db import InternalError, OperationalError
 from django.utils import timezone
 
 from exports import job
@@ -129,6 +129,7 @@ def test_the_progress_is_saved_while_the_books_are_written(export, monkeypatch):
 
 TRANSIENT = [
     (OperationalError("gone"), "The database reported an error. Please try again."),
+    (InternalError("read-only"), "The database reported an error. Please try again."),
     (OSError(28, "No space left on device"), "The file could not be saved. Please try again."),
     (KeyboardInterrupt(), "The export was stopped. Please try again."),
 ]

@@ -108,8 +108,11 @@ def clear_errors(name):
     except FileExistsError:
         raise CommandError(f"{name} exists. Use --force to replace it, or -o to name another file.") from None
     except FileNotFoundError as error:
-        raise CommandError(f"{name} can't be written. There is no folder {Path(error.filename).parent}.") from None
-    except (OSError, ValueError) as error:  # a ValueError is for example a NUL in the name of the file
-        raise CommandError(f"{name} can't be written: {getattr(error, 'strerror', error)}.") from error
+        folder = Path(error.filename or name).parent
+        raise CommandError(f"{name} can't be written. There is no folder {folder}.") from None
+    except OSError as error:
+        raise CommandError(f"{name} can't be written: {error.strerror}.") from error
+    except ValueError as error:  # for example a NUL in the name of the file
+        raise CommandError(f"{name!r} was not written: {error}.") from error
     except DatabaseError as error:
         raise CommandError(f"{name} was not written. {database_message(error)}") from error
