@@ -23,7 +23,6 @@ ports of 127.0.0.1 and ended again.
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 import time
@@ -65,13 +64,14 @@ class Sizes:
     once: int = 1_000
     finished: int = 100_000
     soon: float = 2  # seconds, in which a task starts if nothing keeps it from starting
+    stop: float = 12  # how long a task goes on after the signal to stop, if the worker lets it
     failure: float = 15
     lease: int = 5
     watch: float = 20
 
 
 QUICK = {"rounds": 1, "books": 500, "clicks": 2, "bursts": (4,), "idle": 2, "empty": 50, "processes": 3, "seconds": 5}
-QUICK |= {"once": 20, "finished": 2_000, "soon": 1, "failure": 3, "watch": 12}
+QUICK |= {"once": 20, "finished": 2_000, "soon": 1, "stop": 7, "failure": 3, "watch": 12}
 
 
 def main():
@@ -164,9 +164,7 @@ def run(name, what, options, sizes, results, number, lease=0, books=0):
         began = time.monotonic()
         try:
             with tempfile.TemporaryDirectory(prefix="runners-") as folder:
-                os.chmod(folder, 0o755)  # noqa: PTH101, S103 (PostgreSQL runs as another user)
-                session = Session(name, folder, options.database, defaults=options.defaults, lease=lease)
-                with session:
+                with Session(name, folder, options.database, defaults=options.defaults, lease=lease) as session:
                     session.start(books)
                     while left:
                         began, each = time.monotonic(), left.pop(0)
@@ -188,7 +186,7 @@ def report(number, sizes, name, what, began, figures):
 
 
 def save(results, output):
-    """Write the results. What was not measured this time stays in the file."""
+    """Write the results. The file keeps older results of the same machine and settings."""
     if output.exists():
         before = json.loads(output.read_text("utf-8"))
         if before["machine"] == results["machine"] and before["settings"] == results["settings"]:

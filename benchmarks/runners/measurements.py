@@ -42,7 +42,7 @@ def one(session, kind):
 
 
 def burst(session, sizes):
-    """Click many times at once. Return the seconds until the last file is there, and the peak of the memory."""
+    """Click many times at the same time. Return the seconds until the last file is there, and the peak of the memory."""
     return {str(count): many(session, count) for count in sizes.bursts}
 
 
@@ -181,7 +181,7 @@ def kill_worker(session, sizes):
 
 
 def stop(session, sizes):
-    """Send the worker the signal that its documentation recommends for a deploy. Start it again when it has ended."""
+    """Stop the worker as its documentation recommends, while a task needs some more seconds, and start it again."""
     return ask_to_stop(session, sizes, stop_signal(session))
 
 
@@ -202,21 +202,17 @@ def ask_to_stop(session, sizes, which):
                 os.kill(each.popen.pid, which)
         began = time.monotonic()
         with suppress(TimeoutError):  # a worker that waits for its task
-            wait_for(lambda: not any(each.runs() for each in asked), "the end of the worker", sizes.soon)
-            ended["before_the_task"] = time.monotonic() - began
+            wait_for(lambda: not any(each.runs() for each in asked), "the end of the worker", sizes.stop)
+            ended["worker_ended_after"] = time.monotonic() - began
 
-    return {"signal": which.name, "worker_ended_after": None, **held(session, sizes, act), **rename(ended)}
-
-
-def rename(ended):
-    return {"worker_ended_after": ended["before_the_task"]} if ended else {}
+    outcome = held(session, sizes, act)
+    return {"signal": which.name, "task_seconds_left": sizes.stop, "worker_ended_after": None, **ended, **outcome}
 
 
 def kill_broker(session, sizes):
     """Kill the broker or the database of the queue with SIGKILL while a task runs and others wait. Start it again."""
-    if not session.servers:
+    if not (server := server_of_the_queue(session)):
         return None
-    server = session.servers.get(getattr(session.runner, "BROKER", None)) or session.servers["postgresql"]
     waiting = [new_key("waiting") for _ in range(3)]
 
     def act(process):
@@ -226,10 +222,11 @@ def kill_broker(session, sizes):
         server.process.start()
         server.wait()
 
-    # Two tasks that hold the workers, so that the others wait.
-    other = new_key("hold")
-    session.enqueue("hold", other)
-    outcome = held(session, sizes, act, also=[other])
+    also = []
+    if session.workers and not session.options.defaults:  # two tasks hold the workers, so that the others wait
+        also.append(new_key("hold"))
+        session.enqueue("hold", also[0])
+    outcome = held(session, sizes, act, also)
     after = new_key("after")
     accepted = False
     with suppress(RuntimeError, OSError, HTTPException):
@@ -339,6 +336,13 @@ def happens(session, key, event, seconds):
 
 def difference(after, before):
     return {part: after[part] - before[part] for part in after}
+
+
+def server_of_the_queue(session):
+    """Return the broker, or the database if the queue is in it, or None if no server has the queue."""
+    if broker := session.servers.get(getattr(session.runner, "BROKER", None)):
+        return broker
+    return session.servers.get("postgresql") if hasattr(session.runner, "FINISHED") else None
 
 
 def starts_processes(session):

@@ -5,6 +5,7 @@ import secrets
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -125,7 +126,7 @@ class Redis:
 
 
 class RabbitMQ:
-    """RabbitMQ with its own name server, in a folder of its own."""
+    """RabbitMQ with its own name server."""
 
     def __init__(self, folder):
         server = program("rabbitmq-server", "/usr/lib/rabbitmq/bin")
@@ -162,19 +163,19 @@ class RabbitMQ:
             connection.sendall(b"AMQP\x00\x00\x09\x01")
             return len(connection.recv(8)) == 8
 
-    def stop_names(self):
+    def clean_up(self):
         self.names.stop()
 
 
 class PostgreSQL:
     """PostgreSQL. As root, it runs as the user postgres."""
 
-    def __init__(self, folder):
+    def __init__(self, _):
         initdb, server = (program(name, *Path("/usr/lib/postgresql").glob("*/bin")) for name in ("initdb", "postgres"))
         user = {"user": "postgres"} if os.geteuid() == 0 else {}
         self.port = free_port()
         self.url = f"postgres://library@127.0.0.1:{self.port}/postgres"
-        folder.mkdir()
+        folder = self.folder = tempfile.mkdtemp()  # the user postgres may not see the folder of the session
         if user:
             shutil.chown(folder, **user)
         create = [initdb, "--pgdata", folder, "--auth=trust", "--username=library", "--encoding=UTF8", "--no-sync"]
@@ -189,6 +190,9 @@ class PostgreSQL:
         ]
         command = [server, "-D", folder, *(word for setting in settings for word in ("-c", setting))]
         self.process = Process(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, **user)
+
+    def clean_up(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def wait(self):
         wait_for(self.is_ready, "PostgreSQL")

@@ -1,4 +1,4 @@
-"""A site and the workers of a runner, in a folder of their own."""
+"""A site and the workers of a runner, in a separate folder."""
 
 import http.client
 import json
@@ -53,8 +53,8 @@ class Session:
     def __exit__(self, *_):
         with ExitStack() as stack:  # the last one first
             for server in self.servers.values():
-                if hasattr(server, "stop_names"):
-                    stack.callback(server.stop_names)
+                if hasattr(server, "clean_up"):
+                    stack.callback(server.clean_up)
                 stack.callback(server.process.stop, seconds=10)
             for each in filter(None, [self.site, *self.workers]):
                 stack.callback(each.kill)

@@ -1,4 +1,4 @@
-"""Django Tasks with huey's own backend. Its queue is a SQLite file of its own, so it needs no server."""
+"""Django Tasks with huey's own backend. Its queue is a separate SQLite file, so it needs no server."""
 
 import signal
 
