@@ -42,7 +42,7 @@ def or_skip():
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("name, database, servers", runners())
+@pytest.mark.parametrize("name, database, servers", list(runners()))
 def test_a_runner_runs_a_task_and_stops(name, database, servers, tmp_path):
     if reason := why_not(name):
         pytest.skip(reason)

@@ -1,6 +1,5 @@
 """What the runners with Celery have in common. Their modules are what `celery -A` imports."""
 
-import os
 import sys
 
 from celery import Celery
@@ -9,8 +8,7 @@ from runners import PROCESSES
 
 
 def make(name):
-    """Return Celery's app of a runner, as in Celery's guide for Django."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "runners.project.settings")
+    """Return Celery's app of a runner, as in Celery's guide for Django, without the line that names the settings."""
     app = Celery(name)
     app.config_from_object("django.conf:settings", namespace="CELERY")
     app.autodiscover_tasks()

@@ -42,7 +42,7 @@ def one(session, kind):
 
 
 def burst(session, sizes):
-    """Click many times at the same time. Return the seconds until the last file is there, and the peak of the memory."""
+    """Click many times at the same time. Return the seconds until the last file, and the peak memory."""
     return {str(count): many(session, count) for count in sizes.bursts}
 
 

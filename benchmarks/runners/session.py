@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from runners import MANAGE, PROJECT, Options, load
-from runners.processes import SERVERS, Process, family, wait_for
+from runners.processes import SERVERS, Process, family, kill, wait_for
 from tutorial import find_step
 
 GUNICORN = [sys.executable, "-m", "gunicorn", "runners.project.wsgi", "--bind=127.0.0.1:0", "--workers=1"]
@@ -72,9 +72,8 @@ class Session:
 
     def kill_detached(self):
         """Kill what has left the family of its parent: a detached job, or a child of a killed worker."""
-        for each in self.marked():
-            with suppress(psutil.NoSuchProcess):
-                each.kill()
+        while marked := self.marked():
+            kill(marked)
 
     def marked(self):
         """Return all processes with this session's folder in their environment."""
