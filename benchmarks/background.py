@@ -26,6 +26,7 @@ import json
 import sys
 import tempfile
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -174,6 +175,8 @@ def run(name, what, options, sizes, results, number, lease=0, books=0):
         except Exception as error:
             each = each if len(left) < len(what) else left.pop(0)
             text = f"{type(error).__name__}: {error}"
+            if options.quick:  # somebody looks for the reason
+                text += "".join(traceback.format_exception(error)) + session.log("site") + session.log("worker")
             entry.setdefault("errors", []).append({"measurement": each, "round": number, "error": text})
             report(number, sizes, name, each, began, text)
 

@@ -57,7 +57,7 @@ def many(session, count):
     with session.peak_memory() as peak, ThreadPoolExecutor(CLICKS) as clicks:
         began = time.monotonic()
         list(clicks.map(click, keys))
-        ended = [session.wait_for(key, "end", 300)[1] for key in keys]
+        ended = [session.wait_for(key, "end", 120)[1] for key in keys]
     for key in keys:
         (session.folder / f"{key}.csv").unlink()
     return {"seconds": max(ended) - began, "slowest_answer": max(answers), "peak_bytes": dict(peak)}

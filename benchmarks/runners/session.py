@@ -18,7 +18,15 @@ from runners import MANAGE, PROJECT, Options, load
 from runners.processes import SERVERS, Process, family, kill, wait_for
 from tutorial import find_step
 
-GUNICORN = [sys.executable, "-m", "gunicorn", "runners.project.wsgi", "--bind=127.0.0.1:0", "--workers=1"]
+GUNICORN = [
+    sys.executable,
+    "-m",
+    "gunicorn",
+    "runners.project.wsgi",
+    "--bind=127.0.0.1:0",
+    "--workers=1",
+    "--no-control-socket",
+]
 PATHS = [PROJECT.parent.parent, find_step("11")]  # the modules `runners`, and `library` and `backends`
 
 
@@ -146,7 +154,7 @@ class Session:
         words = "&".join(f"{name}={value}" for name, value in query.items())
         status, body = self.get(f"/run/{kind}/{key}/?{words}")
         if status != 202:
-            raise RuntimeError(f"The site answered {status}. Its log is {self.folder / 'site.log'}.")
+            raise RuntimeError(f"The site answered {status}: {self.log('site')}")
         return json.loads(body)["id"], time.monotonic()
 
     def state(self, id):
@@ -174,7 +182,19 @@ class Session:
 
     def wait_for(self, key, event, seconds=60):
         """Wait for an event of a job. Return its process and its moment."""
-        return wait_for(lambda: self.seen(key, event), f"the {event} of {key}", seconds)[0][1:]
+
+        def seen():
+            if event == "end" and self.seen(key, "raise"):
+                raise RuntimeError(f"{key} has failed: {self.log('worker')}{self.log('site')}")
+            return self.seen(key, event)
+
+        return wait_for(seen, f"the {event} of {key}", seconds)[0][1:]
+
+    def log(self, name):
+        """Return the end of the log of the workers or of the site."""
+        with suppress(FileNotFoundError):
+            return (self.folder / f"{name}.log").read_text(errors="replace")[-1500:]
+        return ""
 
     # Measure.
 

@@ -6,7 +6,7 @@ from runners.django_tasks import apps, define, enqueue, state, tasks
 __all__ = ["define", "enqueue", "state"]
 TITLE = "Django Tasks, django-tasks-db"
 PACKAGES = ["django-tasks-db"]
-FINISHED = "django_tasks_db.DBTaskResult"
+FINISHED = "django_tasks_database.DBTaskResult"
 LEASE = "nothing finds it"
 
 

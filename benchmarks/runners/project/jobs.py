@@ -13,7 +13,7 @@ def run(kind, key):
     note("start", key)
     try:
         JOBS[kind](key)
-    except Broken:
+    except Exception:
         note("raise", key)
         raise
     note("end", key)

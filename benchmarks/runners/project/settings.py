@@ -27,6 +27,8 @@ if not options.database:
         "timeout": 20,
     }
 
+DATABASES["snapshot"] = {**DATABASES["default"]}  # from which the library reads the books
+
 added = runner.settings(options) if hasattr(runner, "settings") else {}
 RUNNER = options.runner
 INSTALLED_APPS = [
