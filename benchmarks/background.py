@@ -169,6 +169,7 @@ def run(name, what, options, sizes, results, number, lease=0, books=0):
                     session.start(books)
                     while left:
                         began, each = time.monotonic(), left.pop(0)
+                        session.restart_ended()
                         figures = MEASUREMENTS[each](session, sizes)
                         entry.setdefault(each, []).append(figures)
                         report(number, sizes, name, each, began, figures)

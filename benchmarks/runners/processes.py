@@ -20,14 +20,17 @@ class Missing(Exception):
 class Process:
     """A process and its descendants, which can be killed and started again."""
 
-    def __init__(self, command, **options):
-        self.command, self.options = command, {"stdin": subprocess.DEVNULL, **options}
+    def __init__(self, command, log=os.devnull, **options):
+        self.command, self.log, self.options = command, log, options
         self.start()
 
     def start(self):
-        # A session of its own: Ctrl-C ends the benchmark, and the benchmark ends its processes.
-        self.popen = subprocess.Popen(self.command, start_new_session=True, **self.options)
+        # In a separate session: Ctrl-C ends the benchmark, and the benchmark ends its processes.
+        options = {"stdin": subprocess.DEVNULL, "start_new_session": True, **self.options}
+        with open(self.log, "ab") as log:  # noqa: PTH123 (it may be os.devnull)
+            self.popen = subprocess.Popen(self.command, stdout=log, stderr=log, **options)
         self.root = psutil.Process(self.popen.pid)
+        self.began = time.monotonic()
 
     def runs(self):
         return self.popen.poll() is None
@@ -114,7 +117,7 @@ class Redis:
         folder.mkdir()
         address = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder)]
         command = [program("redis-server"), *address, "--appendonly", "yes", "--save", ""]
-        self.process = Process(command, stdout=subprocess.DEVNULL)
+        self.process = Process(command)
 
     def wait(self):
         wait_for(self.is_ready, "Redis")
@@ -136,7 +139,6 @@ class RabbitMQ:
         settings = {"listeners.tcp.1": f"127.0.0.1:{self.port}", "log.console": "true", "log.file": "false"}
         (folder / "rabbitmq.conf").write_text("".join(f"{name} = {value}\n" for name, value in settings.items()))
         (folder / "plugins").write_text("[].")
-        self.log = folder / "log"
         environment = {
             **os.environ,
             "HOME": str(folder),
@@ -151,9 +153,7 @@ class RabbitMQ:
         }
         # Erlang's name server. Otherwise, RabbitMQ starts one that nothing ends.
         self.names = Process([program("epmd"), "-port", str(names), "-address", "127.0.0.1"])
-        with self.log.open("wb") as log:
-            self.process = Process([server], env=environment, stdout=log, stderr=log)
-        self.process.options |= {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self.process = Process([server], env=environment)
 
     def wait(self):
         wait_for(self.is_ready, "RabbitMQ", 180)
@@ -189,7 +189,7 @@ class PostgreSQL:
             "max_connections=200",
         ]
         command = [server, "-D", folder, *(word for setting in settings for word in ("-c", setting))]
-        self.process = Process(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, **user)
+        self.process = Process(command, cwd=folder, **user)
 
     def clean_up(self):
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -117,25 +117,24 @@ class Session:
     def start_site(self):
         log = self.folder / "site.log"
         known = len(log.read_text()) if log.exists() else 0
-        threads = ["--worker-class=gthread", "--threads=20"]
-        with log.open("ab") as output:
-            options = {"cwd": self.folder, "env": self.environment(), "stdout": output, "stderr": output}
-            self.site = Process([*GUNICORN, *threads], **options)
+        self.site = self.process([*GUNICORN, "--worker-class=gthread", "--threads=20"], log)
         ready = re.compile(r"Listening at: http://127.0.0.1:(\d+).*Booting worker", re.DOTALL)
         self.port = int(wait_for(lambda: ready.search(log.read_text()[known:]), "gunicorn").group(1))
         self.get("/")
 
     def start_workers(self):
-        with (self.folder / "worker.log").open("ab") as output:
-            options = {"cwd": self.folder, "env": self.environment(), "stdout": output, "stderr": output}
-            self.workers = [Process(command, **options) for command in self.runner.workers(self.options)]
+        commands = self.runner.workers(self.options)
+        self.workers = [self.process(command, self.folder / "worker.log") for command in commands]
+
+    def process(self, command, log):
+        return Process(command, log, cwd=self.folder, env=self.environment())
 
     def restart_ended(self):
         """Start the site or a worker again that has ended, as systemd does."""
         for each in self.workers:
-            if not each.runs():
+            if not each.runs() and time.monotonic() - each.began > 1:  # not in a loop, if it ends immediately
                 each.start()
-        if not self.site.runs():
+        if self.site and not self.site.runs():
             self.start_site()
 
     # Use.
@@ -184,6 +183,7 @@ class Session:
         """Wait for an event of a job. Return its process and its moment."""
 
         def seen():
+            self.restart_ended()
             if event == "end" and self.seen(key, "raise"):
                 raise RuntimeError(f"{key} has failed: {self.log('worker')}{self.log('site')}")
             return self.seen(key, event)
