@@ -53,7 +53,7 @@ constraints: $(VENV)/with-test
 # What to install for which target. A target installs again when the versions have changed.
 EXTRAS_demo = .
 EXTRAS_docs = .[docs]
-EXTRAS_test = .[test,docs]
+EXTRAS_test = .[test,docs,runners]
 
 $(VENV)/with-%: pyproject.toml constraints.txt | $(BIN)/python $(UV)
 	@echo "Installing the packages for $* into $(VENV) (once)"

@@ -1,0 +1,232 @@
+"""Compare a dozen ways to run a background job in Django: how fast, how large, and what happens after a kill.
+
+    python benchmarks/background.py --list               the runners and the measurements
+    python benchmarks/background.py --quick              all of them with small numbers, to see that they work
+    python benchmarks/background.py                      the whole comparison, about half an hour on a quiet machine
+    python benchmarks/background.py -r tasks_db tasks_ox -m kill_process kill_worker
+
+Each runner runs the same jobs in the same project, with the same books, through gunicorn. All runners that use the
+database use the same one, PostgreSQL if it is installed. They look for new tasks ten times a second and run two tasks
+at a time. With --defaults, they do both as their package does it if you set nothing.
+
+First, each runner is measured alone, in several rounds, runners in turn. Then all of them are idle at the same time.
+Then several at a time are killed, stopped and so on. There, a worker counts as dead after --lease seconds if the
+package has such a setting, and we watch for --watch seconds. Workers that have ended are started again, as systemd
+does it.
+
+The results go to benchmarks/results/background.json, with all rounds. A runner that can't run here is named there,
+with the reason. If you choose runners or measurements, the other results of the file stay as they are.
+
+You need Linux and: pip install -e '.[runners]' -c constraints.txt. Redis, RabbitMQ and PostgreSQL are started on free
+ports of 127.0.0.1 and ended again.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from measure import machine
+from tutorial import find_step
+
+sys.path.append(str(find_step("11")))  # for library and backends
+
+from runners import NAMES, POLL, PROCESSES, load, why_not
+from runners.measurements import IDLE, MEASUREMENTS, OUTCOMES, SPEED
+from runners.processes import Missing, program
+from runners.session import Session
+
+RESULTS = Path(__file__).resolve().parent / "results" / "background.json"
+AT_A_TIME = 6  # runners whose outcomes are watched at the same time
+console = Console(stderr=True)
+
+
+@dataclass
+class Sizes:
+    """How much is measured. The defaults are those of the whole comparison."""
+
+    rounds: int = 3
+    books: int = 20_000  # in the file of one export
+    clicks: int = 10  # exports one after the other
+    bursts: tuple = (20, 100)
+    idle: float = 30
+    empty: int = 10_000
+    processes: int = 30  # tasks, if each starts a process
+    seconds: float = 15  # at most, for each phase of the empty tasks
+    once: int = 1_000
+    finished: int = 100_000
+    soon: float = 2  # seconds, in which a task starts if nothing keeps it from starting
+    stop: float = 12  # how long a task goes on after the signal to stop, if the worker lets it
+    failure: float = 15
+    lease: int = 5
+    watch: float = 20
+
+
+QUICK = {"rounds": 1, "books": 500, "clicks": 2, "bursts": (4,), "idle": 2, "empty": 50, "processes": 3, "seconds": 5}
+QUICK |= {"once": 20, "finished": 2_000, "soon": 1, "stop": 7, "failure": 3, "watch": 12}
+
+
+def main():
+    options = read_options()
+    if options.list:
+        return show_list()
+    if not Path("/proc/self/smaps_rollup").exists():
+        sys.exit("This benchmark needs Linux, because it reads the memory of processes from /proc.")
+    sizes = Sizes(**(QUICK if options.quick else {}))
+    for name in ("rounds", "lease", "watch"):
+        setattr(sizes, name, getattr(options, name) or getattr(sizes, name))
+    began = time.monotonic()
+    results = {"machine": machine("django", "gunicorn"), "settings": settings(options, sizes), "runners": {}}
+    runners = []
+    for name in options.runners:
+        runner = load(name)
+        entry = results["runners"][name] = {"title": runner.TITLE, "lease_by_default": runner.LEASE}
+        if reason := why_not(name) or missing_server(runner, options.database):
+            entry["left_out"] = reason
+            console.print(f"{name} is left out. {reason}", markup=False, highlight=False)
+        else:
+            entry["versions"] = {package: version(package) for package in runner.PACKAGES}
+            runners.append(name)
+    measure(runners, options, sizes, results)
+    results["seconds"] = round(time.monotonic() - began)
+    save(results, options.output)
+    show(results)
+    return None
+
+
+def read_options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-r", "--runners", nargs="+", choices=NAMES, default=NAMES, metavar="RUNNER")
+    parser.add_argument("-m", "--measure", nargs="+", choices=MEASUREMENTS, default=[*MEASUREMENTS], metavar="WHAT")
+    parser.add_argument("--list", action="store_true", help="show the runners and the measurements, and end")
+    parser.add_argument("--quick", action="store_true", help="small numbers: they show that it works, and nothing else")
+    parser.add_argument("--defaults", action="store_true", help="poll interval and concurrency as in each package")
+    parser.add_argument("--database", choices=["sqlite", "postgresql"], default=best_database())
+    parser.add_argument("--rounds", type=int, help="how often each runner is measured (default: 3)")
+    parser.add_argument("--lease", type=int, help="seconds after which a worker counts as dead (default: 5)")
+    parser.add_argument("--watch", type=float, help="seconds to watch after a kill (default: 20)")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="the file for the results")
+    return parser.parse_args()
+
+
+def best_database():
+    try:
+        program("initdb", *Path("/usr/lib/postgresql").glob("*/bin"))
+    except Missing:
+        return "sqlite"
+    return "postgresql"
+
+
+def missing_server(runner, database):
+    """Return in a sentence what is missing, or None."""
+    if database not in getattr(runner, "DATABASES", [database]):
+        return f"It needs {' or '.join(runner.DATABASES)}."
+    try:
+        if broker := getattr(runner, "BROKER", None):
+            program({"redis": "redis-server", "rabbitmq": "rabbitmq-server"}[broker], "/usr/lib/rabbitmq/bin")
+    except Missing as error:
+        return str(error)
+    return None
+
+
+def settings(options, sizes):
+    equal = {"poll": "default", "processes": "default"} if options.defaults else {"poll": POLL, "processes": PROCESSES}
+    return {"database": options.database, **equal, **vars(sizes), "quick": options.quick}
+
+
+def measure(runners, options, sizes, results):
+    chosen = [name for name in MEASUREMENTS if name in options.measure]
+    speed, idle, outcomes = ([name for name in chosen if name in group] for group in (SPEED, IDLE, OUTCOMES))
+    for number in range(sizes.rounds):
+        for name in runners if speed else []:
+            run(name, speed, options, sizes, results, number, books=sizes.books)
+    if idle:  # all at the same time
+        with ThreadPoolExecutor(len(runners)) as pool:
+            list(pool.map(lambda name: run(name, idle, options, sizes, results, 0), runners))
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        tasks = [(name, number) for number in range(sizes.rounds) for name in runners if outcomes]
+        list(pool.map(lambda task: run(task[0], outcomes, options, sizes, results, task[1], sizes.lease), tasks))
+
+
+def run(name, what, options, sizes, results, number, lease=0, books=0):
+    """Start a runner, and measure. If something doesn't work, note the error and go on with the next measurement."""
+    entry = results["runners"][name]
+    left = list(what)
+    while left:  # a new session after an error
+        began = time.monotonic()
+        try:
+            with tempfile.TemporaryDirectory(prefix="runners-") as folder:
+                with Session(name, folder, options.database, defaults=options.defaults, lease=lease) as session:
+                    session.start(books)
+                    while left:
+                        began, each = time.monotonic(), left.pop(0)
+                        session.restart_ended()
+                        figures = MEASUREMENTS[each](session, sizes)
+                        entry.setdefault(each, []).append(figures)
+                        report(number, sizes, name, each, began, figures)
+        except Exception as error:
+            each = each if len(left) < len(what) else left.pop(0)
+            text = f"{type(error).__name__}: {error}"
+            if options.quick:  # somebody looks for the reason
+                text += "".join(traceback.format_exception(error)) + session.log("site") + session.log("worker")
+            entry.setdefault("errors", []).append({"measurement": each, "round": number, "error": text})
+            report(number, sizes, name, each, began, text)
+
+
+def report(number, sizes, name, what, began, figures):
+    text = str(figures)
+    seconds = time.monotonic() - began
+    line = f"{number + 1}/{sizes.rounds} {name} {what} ({seconds:.0f} s): {text[:160]}"
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def save(results, output):
+    """Write the results. The file keeps older results of the same machine and settings."""
+    if output.exists():
+        before = json.loads(output.read_text("utf-8"))
+        if before["machine"] == results["machine"] and before["settings"] == results["settings"]:
+            for name, entry in before["runners"].items():
+                results["runners"][name] = {**entry, **results["runners"].get(name, {})}
+    output.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    console.print(f"The results are in {output}.", markup=False, highlight=False)
+
+
+def show_list():
+    table = Table("runner", "what it is", "needs", "can it run here?")
+    for name in NAMES:
+        runner = load(name)
+        needs = [*getattr(runner, "DATABASES", []), *filter(None, [getattr(runner, "BROKER", None)])]
+        reason = why_not(name) or missing_server(runner, getattr(runner, "DATABASES", ["sqlite"])[0])
+        table.add_row(name, runner.TITLE, ", ".join(needs), reason or "yes")
+    console.print(table)
+    table = Table("measurement", "what it does")
+    for name, function in MEASUREMENTS.items():
+        table.add_row(name, function.__doc__.splitlines()[0])
+    console.print(table)
+
+
+def show(results):
+    kills = ["kill_process", "kill_worker", "kill_broker", "stop"]
+    table = Table("runner", "done (median)", *kills)
+    for name, entry in results["runners"].items():
+        done = sorted(click["done"] for clicks in entry.get("latency", []) for click in clicks)
+        middle = f"{done[len(done) // 2]:.2f} s" if done else ""
+        outcomes = [{each["outcome"] for each in entry.get(kill, []) if each} for kill in kills]
+        table.add_row(name, middle, *(", ".join(sorted(each)) for each in outcomes))
+    console.print(table)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("Stopped. No results were saved.")

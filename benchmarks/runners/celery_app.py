@@ -1,0 +1,33 @@
+"""What the runners with Celery have in common. Their modules are what `celery -A` imports."""
+
+import sys
+
+from celery import Celery
+
+from runners import PROCESSES
+
+
+def make(name):
+    """Return Celery's app of a runner, as in Celery's guide for Django, without the line that names the settings."""
+    app = Celery(name)
+    app.config_from_object("django.conf:settings", namespace="CELERY")
+    app.autodiscover_tasks()
+    return app
+
+
+def settings(options, late=False):
+    celery = {"CELERY_BROKER_URL": options.broker}
+    if late:
+        celery |= {"CELERY_TASK_ACKS_LATE": True, "CELERY_TASK_REJECT_ON_WORKER_LOST": True}
+    if options.lease and options.broker.startswith("redis:"):
+        celery["CELERY_BROKER_TRANSPORT_OPTIONS"] = {"visibility_timeout": options.lease}
+    return celery
+
+
+def worker(name, options):
+    equal = [] if options.defaults else [f"--concurrency={PROCESSES}"]
+    return [[sys.executable, "-m", "celery", "-A", f"runners.{name}", "worker", "--loglevel=WARNING", *equal]]
+
+
+def enqueue(task, *args):
+    return task.delay(*args).id

@@ -1,0 +1,23 @@
+"""Celery with RabbitMQ and its own API. A worker acknowledges a task before it runs, which is Celery's default."""
+
+from runners import celery_app
+from runners.celery_app import enqueue
+
+__all__ = ["enqueue"]
+TITLE = "Celery with RabbitMQ"
+PACKAGES = ["celery"]
+BROKER = "rabbitmq"
+LEASE = "nothing finds it"
+app = celery_app.make("celery_rabbitmq")
+
+
+def settings(options):
+    return celery_app.settings(options)
+
+
+def workers(options):
+    return celery_app.worker("celery_rabbitmq", options)
+
+
+def define(function):
+    return app.task(function)

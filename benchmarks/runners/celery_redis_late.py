@@ -1,0 +1,23 @@
+"""Celery with Redis and its own API. A worker acknowledges a task after it has run."""
+
+from runners import celery_app
+from runners.celery_app import enqueue
+
+__all__ = ["enqueue"]
+TITLE = "Celery with Redis, acks_late"
+PACKAGES = ["celery"]
+BROKER = "redis"
+LEASE = "visibility_timeout, 3600 s"
+app = celery_app.make("celery_redis_late")
+
+
+def settings(options):
+    return celery_app.settings(options, late=True)
+
+
+def workers(options):
+    return celery_app.worker("celery_redis_late", options)
+
+
+def define(function):
+    return app.task(function)

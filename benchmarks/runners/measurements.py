@@ -1,0 +1,368 @@
+"""What is measured. Each function gets a session whose site and workers run, and returns figures or an outcome."""
+
+import os
+import random
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from http.client import HTTPException
+from itertools import pairwise
+
+import psutil
+
+from runners.processes import kill, wait_for
+
+CLICKS = 10  # requests at the same time
+PART = 500  # tasks that one request enqueues
+FINAL = ("fail", "discard", "lost")  # parts of the names of states that no package leaves by itself
+
+
+# Time, memory and CPU
+
+
+def latency(session, sizes):
+    """Export the books, one click after the other.
+
+    `answer` is from the click to the response, `start` from the response to the start of the job, which is less than 0
+    if the job starts first, and `done` from the click to the file.
+    """
+    return [one(session, "export") for _ in range(sizes.clicks)]
+
+
+def one(session, kind):
+    key = new_key(kind)
+    time.sleep(random.random() * 0.1)  # a click comes at any moment between two polls
+    clicked = time.monotonic()
+    _, answered = session.enqueue(kind, key)
+    _, ended = session.wait_for(key, "end")
+    _, started = session.wait_for(key, "start")
+    return {"answer": answered - clicked, "start": started - answered, "done": ended - clicked}
+
+
+def burst(session, sizes):
+    """Click many times at the same time. Return the seconds until the last file, and the peak memory."""
+    return {str(count): many(session, count) for count in sizes.bursts}
+
+
+def many(session, count):
+    keys = [new_key("burst") for _ in range(count)]
+    answers = []
+
+    def click(key):
+        began = time.monotonic()
+        answers.append(session.enqueue("export", key)[1] - began)
+
+    with session.peak_memory() as peak, ThreadPoolExecutor(CLICKS) as clicks:
+        began = time.monotonic()
+        list(clicks.map(click, keys))
+        ended = [session.wait_for(key, "end", 120)[1] for key in keys]
+    for key in keys:
+        (session.folder / f"{key}.csv").unlink()
+    return {"seconds": max(ended) - began, "slowest_answer": max(answers), "peak_bytes": dict(peak)}
+
+
+def idle(session, sizes):
+    """Return memory and CPU seconds of each part while there is nothing to do."""
+    time.sleep(2)  # what a worker does after its first task
+    before = session.cpu()
+    time.sleep(sizes.idle)
+    after = session.cpu()
+    return {
+        "seconds": sizes.idle,
+        "cpu_seconds": {part: after[part] - before[part] for part in after},
+        "bytes": session.memory(),
+        "processes": {part: len(processes) for part, processes in session.parts().items()},
+    }
+
+
+def empty(session, sizes):
+    """Run tasks that do nothing. With a queue, enqueue all of them before the workers start.
+
+    Return the seconds and the CPU seconds of both phases. Each phase ends when its time is over, so `enqueued` and
+    `done` can be less than what was asked for.
+    """
+    count = sizes.processes if starts_processes(session) else sizes.empty
+    for each in session.workers:
+        each.stop(stop_signal(session))
+    before, began, enqueued, keys = session.cpu(), time.monotonic(), 0, []
+    while enqueued < count and time.monotonic() - began < sizes.seconds:
+        part = min(PART, count - enqueued)
+        keys.append(new_key("empty"))
+        session.enqueue("empty", keys[-1], count=part)
+        enqueued += part
+    enqueue = {"seconds": time.monotonic() - began, "cpu_seconds": difference(session.cpu(), before)}
+
+    def done():
+        events = session.events()
+        return [
+            events[key][-1] for key in list(events) if key.rsplit("-", 1)[0] in known and events[key][-1][0] == "end"
+        ]
+
+    known = set(keys)
+    if session.workers:
+        session.start_workers()
+    with suppress(TimeoutError):
+        wait_for(done, "the first task", sizes.seconds)
+    started, before = time.monotonic(), session.cpu()
+    already = len(done())
+    while (ended := len(done())) < enqueued and time.monotonic() - started < sizes.seconds:
+        time.sleep(0.05)
+    run = {"seconds": time.monotonic() - started, "cpu_seconds": difference(session.cpu(), before)}
+    return {"enqueued": enqueued, "enqueue": enqueue, "done": ended - already, "done_before": already, "run": run}
+
+
+# Outcomes
+
+
+def transaction(session, sizes):
+    """Enqueue in a transaction. Does the task start before the commit? Does it start after a rollback?"""
+    return {
+        "starts_before_commit": before_the_end(session, "commit", sizes)[0],
+        "starts_after_commit": before_the_end(session, "commit", sizes)[1],
+        "starts_after_rollback": before_the_end(session, "rollback", sizes)[1],
+    }
+
+
+def before_the_end(session, how, sizes):
+    """Return whether the task has started before the end of the transaction, and whether it has started at last."""
+    key = new_key(how)
+    click = threading.Thread(target=session.get, args=(f"/run/empty/{key}/?inside={how}",))
+    click.start()
+    try:
+        session.wait_for(key, "enqueued")
+        before = happens(session, key, "start", sizes.soon)
+    finally:
+        session.release(f"transaction-{key}")
+        click.join()
+    return before, happens(session, key, "start", sizes.soon * 2)
+
+
+def failure(session, sizes):
+    """Run a task that raises an exception. How often does it run, when, and what can you see?"""
+    key = new_key("fail")
+    id, _ = session.enqueue("fail", key)
+    session.wait_for(key, "raise")
+    time.sleep(sizes.failure)
+    moments = [at for _, _, at in session.seen(key, "start")]
+    return {
+        "watched_seconds": sizes.failure,
+        "runs": len(moments),
+        "seconds_between": [after - before for before, after in pairwise(moments)],
+        "state": session.state(id),
+        "state_after_success": state_after_success(session),
+    }
+
+
+def state_after_success(session):
+    key = new_key("good")
+    id, _ = session.enqueue("empty", key)
+    session.wait_for(key, "end")
+    time.sleep(0.5)  # the runner writes it down after the job's own note
+    return session.state(id)
+
+
+def kill_process(session, sizes):
+    """Kill the process that runs a task with SIGKILL."""
+    return held(session, sizes, lambda process: kill([process]))
+
+
+def kill_worker(session, sizes):
+    """Kill all processes of the worker with SIGKILL, or those of the site if there is no worker. Start them again."""
+
+    def act(process):
+        if session.workers:
+            kill([each for worker in session.workers for each in worker.family()])
+        else:
+            kill(session.site.family())
+
+    return held(session, sizes, act)
+
+
+def stop(session, sizes):
+    """Stop the worker as its documentation recommends, while a task needs some more seconds, and start it again."""
+    return ask_to_stop(session, sizes, stop_signal(session))
+
+
+def sigterm(session, sizes):
+    """Send the worker SIGTERM, if its documentation recommends another signal."""
+    if stop_signal(session) == signal.SIGTERM:
+        return None
+    return ask_to_stop(session, sizes, signal.SIGTERM)
+
+
+def ask_to_stop(session, sizes, which):
+    asked = session.workers or [session.site]
+    ended = {}
+
+    def act(process):
+        for each in asked:
+            with suppress(ProcessLookupError):
+                os.kill(each.popen.pid, which)
+        began = time.monotonic()
+        with suppress(TimeoutError):  # a worker that waits for its task
+            wait_for(lambda: not any(each.runs() for each in asked), "the end of the worker", sizes.stop)
+            ended["worker_ended_after"] = time.monotonic() - began
+
+    outcome = held(session, sizes, act)
+    return {"signal": which.name, "task_seconds_left": sizes.stop, "worker_ended_after": None, **ended, **outcome}
+
+
+def kill_broker(session, sizes):
+    """Kill the broker or the database of the queue with SIGKILL while a task runs and others wait. Start it again."""
+    if not (server := server_of_the_queue(session)):
+        return None
+    waiting = [new_key("waiting") for _ in range(3)]
+
+    def act(process):
+        for key in waiting:
+            session.enqueue("empty", key)
+        server.process.kill()
+        server.process.start()
+        server.wait()
+
+    also = []
+    if session.workers and not session.options.defaults:  # two tasks hold the workers, so that the others wait
+        also.append(new_key("hold"))
+        session.enqueue("hold", also[0])
+    outcome = held(session, sizes, act, also)
+    after = new_key("after")
+    accepted = False
+    with suppress(RuntimeError, OSError, HTTPException):
+        session.enqueue("empty", after)
+        accepted = True
+    later = accepted and happens(session, after, "end", sizes.watch)
+    return {
+        "server": type(server).__name__,
+        **outcome,
+        "waiting": len(waiting),
+        "waiting_done": sum(bool(session.seen(key, "end")) for key in waiting),
+        "next_click_accepted": accepted,
+        "next_task_done": later,
+    }
+
+
+def held(session, sizes, act, also=()):
+    """Enqueue a task that runs until we let it end. Act in its middle, let it end, and watch what happens."""
+    key = new_key("hold")
+    id, _ = session.enqueue("hold", key)
+    pid, _ = session.wait_for(key, "start")
+    for each in also:
+        session.wait_for(each, "start")
+    act(psutil.Process(pid))
+    acted = time.monotonic()
+    for each in (key, *also):
+        session.release(each)
+    state = None
+    while time.monotonic() - acted < sizes.watch:
+        session.restart_ended()
+        if session.seen(key, "end"):
+            break
+        with suppress(OSError, HTTPException, ValueError):
+            state = session.state(id)
+        if state and any(word in state.lower() for word in FINAL):
+            break
+        time.sleep(0.2)
+    ended = session.seen(key, "end")
+    if ended:
+        time.sleep(1)  # the runner writes the state after the job's own note
+    with suppress(OSError, HTTPException, ValueError):
+        state = session.state(id)
+    starts = session.seen(key, "start")
+    return {
+        "outcome": outcome_of(len(starts), len(ended), state),
+        "seconds": (ended[0][2] if ended else time.monotonic()) - acted,
+        "starts": len(starts),
+        "ends": len(ended),
+        "state": state,
+    }
+
+
+def outcome_of(starts, ends, state):
+    if ends:
+        return "ran to its end" if starts == 1 else "run again"
+    if state and any(word in state.lower() for word in FINAL):
+        return "failed"
+    return f"not run again, state {state}" if state else "lost"
+
+
+def once(session, sizes):
+    """Start the workers a second time, and run many tasks. How often does each run?"""
+    count = sizes.processes if starts_processes(session) else sizes.once
+    first = session.workers
+    session.start_workers()
+    session.workers += first
+    key = new_key("once")
+    session.enqueue("empty", key, count=count)
+    keys = [f"{key}-{number}" for number in range(count)]
+    with suppress(TimeoutError):
+        wait_for(lambda: all(each in session.events() for each in keys), "all tasks", 120)
+    time.sleep(2)  # for tasks that run a second time
+    runs = [len(session.seen(each, "start")) for each in keys]
+    return {
+        "tasks": count,
+        "not_run": runs.count(0),
+        "run_once": runs.count(1),
+        "run_more_often": sum(number > 1 for number in runs),
+        "processes": len({event[1] for each in keys for event in session.seen(each, "start")}),
+    }
+
+
+def finished(session, sizes):
+    """Put many finished tasks into the runner's table. Does the next task start later?"""
+    if not hasattr(session.runner, "FINISHED"):
+        return None
+    before = [one(session, "empty") for _ in range(sizes.clicks)]
+    session.manage("copy_finished", sizes.finished)
+    one(session, "empty")
+    after = [one(session, "empty") for _ in range(sizes.clicks)]
+    return {"rows": sizes.finished, "before": before, "after": after}
+
+
+# Helpers
+
+
+def new_key(kind):
+    return f"{kind}_{random.getrandbits(40):010x}"
+
+
+def happens(session, key, event, seconds):
+    with suppress(TimeoutError):
+        session.wait_for(key, event, seconds)
+        return True
+    return False
+
+
+def difference(after, before):
+    return {part: after[part] - before[part] for part in after}
+
+
+def server_of_the_queue(session):
+    """Return the broker, or the database if the queue is in it, or None if no server has the queue."""
+    if broker := session.servers.get(getattr(session.runner, "BROKER", None)):
+        return broker
+    return session.servers.get("postgresql") if hasattr(session.runner, "FINISHED") else None
+
+
+def starts_processes(session):
+    return getattr(session.runner, "STARTS_PROCESSES", False)
+
+
+def stop_signal(session):
+    return getattr(session.runner, "STOP", signal.SIGTERM)
+
+
+SPEED = {"latency": latency, "burst": burst, "empty": empty, "finished": finished}  # one runner at a time
+IDLE = {"idle": idle}  # all runners at the same time, as an idle runner needs little
+OUTCOMES = {  # several runners at the same time
+    "transaction": transaction,
+    "failure": failure,
+    "kill_process": kill_process,
+    "kill_worker": kill_worker,
+    "kill_broker": kill_broker,
+    "stop": stop,
+    "sigterm": sigterm,
+    "once": once,
+}
+MEASUREMENTS = {**SPEED, **IDLE, **OUTCOMES}

@@ -1,0 +1,61 @@
+"""Each runner of benchmarks/background.py runs a task in a real worker."""
+
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+
+from tutorial import ROOT, find_step
+
+BENCHMARKS = ROOT / "benchmarks"
+sys.path += [str(BENCHMARKS), str(find_step("11"))]  # for runners, and for the library and our backends
+
+from runners import NAMES, load, why_not  # noqa: E402
+from runners.processes import Missing  # noqa: E402
+from runners.session import Session  # noqa: E402
+
+with_servers = [pytest.mark.slow, pytest.mark.services]
+
+
+def runners():
+    """Yield each runner that this Python can run. Those that need a server are slow."""
+    for name in NAMES:
+        runner = load(name)
+        if sys.version_info < getattr(runner, "PYTHON", (3, 11)):
+            continue
+        needs_server = hasattr(runner, "DATABASES") or hasattr(runner, "BROKER")
+        if getattr(runner, "BROKER_OR_FILES", False) or not needs_server:
+            yield pytest.param(name, "sqlite", False, id=name)
+        else:
+            database = getattr(runner, "DATABASES", ["sqlite"])[0]
+            yield pytest.param(name, database, True, id=name, marks=with_servers)
+
+
+@contextmanager
+def or_skip():
+    """Skip the test if a server is not installed."""
+    try:
+        yield
+    except Missing as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("name, database, servers", list(runners()))
+def test_a_runner_runs_a_task_and_stops(name, database, servers, tmp_path):
+    if reason := why_not(name):
+        pytest.skip(reason)
+    with or_skip(), Session(name, tmp_path, database, servers) as session:
+        session.manage("run_first", "empty", "one")
+        session.start_workers()
+        session.wait_for("one", "end")
+        assert len(session.seen("one", "start")) == 1
+        assert all(worker.runs() for worker in session.workers)
+    assert session.marked() == []
+
+
+def test_the_help_explains_the_comparison():
+    command = [sys.executable, BENCHMARKS / "background.py", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "--quick" in done.stdout and "what happens after a kill" in done.stdout
