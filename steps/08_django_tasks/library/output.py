@@ -1,7 +1,8 @@
 """A command's standard output and its messages."""
 
+import errno
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 @contextmanager
@@ -14,6 +15,8 @@ def binary_output(stdout):
     try:
         descriptor = os.dup(stdout.fileno())
     except (OSError, AttributeError):  # `call_command(stdout=...)` was given a text stream
+        if not hasattr(stdout, "closed"):  # Python has no stream at all if a process starts with a closed one
+            raise OSError(errno.EBADF, "it is closed") from None
         yield TextAdapter(stdout)
     else:
         with os.fdopen(descriptor, "wb") as file:
@@ -40,6 +43,7 @@ def say(stream, message):
     try:
         stream.write(message.encode(encoding, "backslashreplace").decode(encoding))
         stream.flush()
-    except OSError:
-        # Python would write the message again when it exits, and report that error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except (OSError, AttributeError):
+        # Python would write the message again when it exits, and report that error. A closed stream has no number.
+        with suppress(AttributeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

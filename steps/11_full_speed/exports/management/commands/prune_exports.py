@@ -22,6 +22,7 @@ class Command(BaseCommand):
     help = (
         "Delete files that are older than EXPORT_RETENTION_DAYS, and what killed workers have left. Run it once a day."
     )
+    requires_system_checks = []  # some checks read the database, and their error would be a traceback
 
     def handle(self, *, verbosity, **options):
         try:
