@@ -39,9 +39,8 @@ def demo(started, port, tmp_path):
 
     @contextmanager
     def run(*arguments, killed=False, says=""):
-        folder = tmp_path / "a folder"
-        process = started("demo", *arguments, f"--port={port}", f"--folder={folder}", stderr=subprocess.STDOUT)
-        rest = ""
+        options = [f"--port={port}", f"--folder={tmp_path / '.demo'}"]
+        process, rest = started("demo", *options, *arguments, stderr=subprocess.STDOUT), ""
         try:
             yield until("Ctrl-C", process)
             rest = until(says, process)
@@ -79,12 +78,12 @@ def test_it_serves_a_seeded_copy_of_a_step(demo, site, step, tmp_path):
     with demo(*arguments) as printed:
         assert "Added" not in printed  # the library was kept
         assert "3,000 books" in site.get("/books/").text
-    assert (tmp_path / "a folder" / step.name / "manage.py").is_file() and step_files(step) == before
+    assert (tmp_path / ".demo" / step.name / "manage.py").is_file() and step_files(step) == before
 
 
 @pytest.mark.slow
 def test_the_lines_that_it_prints_can_be_pasted(demo, tmp_path):
-    with demo("04", "--books=300") as printed:
+    with demo("04", "--books=300", f"--folder={tmp_path / 'a folder'}") as printed:
         (line,) = re.findall(r"in another terminal: (.*)", printed)
         for more, said in (("", "Wrote 300 books"), (" --help", "examples:")):
             pasted = subprocess.run(["/bin/sh", "-c", line + more], capture_output=True, text=True)
@@ -159,7 +158,7 @@ def running(line, folder):
 @pytest.mark.parametrize("step, runner, says", [("07", "subprocess", ""), ("09", "database", "The worker has stopped")])
 def test_the_command_of_the_chapter_leaves_an_export_running(demo, site, tmp_path, monkeypatch, step, runner, says):
     monkeypatch.setenv("EXPORT_RUNNER", runner)
-    line = beside(step).replace('-f "demo', f'-f "{tmp_path}/a folder')  # no other demo on this machine
+    line = beside(step).replace('-f "demo', f'-f "{tmp_path}/.demo')  # no other demo on this machine
     assert str(tmp_path) in line
     with demo(step, "--books=600000", says=says):
         address = export(site)
@@ -174,7 +173,6 @@ def test_the_command_of_the_chapter_leaves_an_export_running(demo, site, tmp_pat
 @pytest.mark.slow
 def test_the_download_of_the_chapter_that_is_cut_off_is_an_error(demo, port, tmp_path):
     line, cut = beside("03").replace("8000", str(port)), tmp_path / ".demo" / "cut.csv"
-    cut.parent.mkdir()
     with ExitStack() as after:
         with demo("03", "--books=600000"):
             curl = after.enter_context(running(line, tmp_path))

@@ -30,6 +30,9 @@ class Commands(TyperGroup):
         for name in ("SIGTERM", "SIGHUP"):  # end as with Ctrl-C, so that what we have started ends too
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), signal.default_int_handler)
+        for stream in (sys.stdout, sys.stderr):  # an encoding without our tick marks gets question marks
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="replace")
         try:
             raise typer.Exit(super().invoke(context) or 0)
         except BrokenPipeError:  # the reader of the pipe has ended, as in `| head`
@@ -44,25 +47,19 @@ class Commands(TyperGroup):
             raise typer.Exit(130) from None
 
 
+HELP = """How do I run something in the background in Django? Eleven steps do the same job.
+
+`tutorial demo` runs the newest step. `tutorial start 01` gives you the code to begin with, and `tutorial doctor`
+shows what this machine can run. You can write a step as 03, 3 or 03_streaming.
+"""
 app = typer.Typer(
     cls=Commands,
+    help=HELP,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-
-
-@app.callback()
-def main():
-    """How do I run something in the background in Django? Eleven steps do the same job.
-
-    `tutorial demo` runs the newest step. `tutorial start 01` gives you the code to begin with, and `tutorial doctor`
-    shows what this machine can run. You can write a step as 03, 3 or 03_streaming.
-    """
-    for stream in (sys.stdout, sys.stderr):  # an encoding without our tick marks gets question marks
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
 
 
 KEEP = "To change the steps and the site"

@@ -1,10 +1,11 @@
 """The pytest plugin of `tutorial check`: selects the tests to run now, and writes down the outcome of each test.
 
-The environment variable CHECK has JSON with three keys: `later` (run tests with servers and tests of earlier steps, or
-the others), `goals` (see goals/__init__.py) and `changed` (the files that the learner has changed). A test of an
-earlier step doesn't run if it needs a server, or if it covers no changed file.
+The environment variable CHECK has JSON with three keys: `server` (run the tests with servers, or the others), `goals`
+(see goals/__init__.py) and `changed` (the files that the learner has changed). A test of an earlier step doesn't run if
+it needs a server, or if it covers no changed file.
 
-OUTCOMES is the file to write to. Each line is a JSON object with `test` (a node id), `outcome` and `reason`.
+OUTCOMES is the file to write to. Each line is a JSON object with `test` (a node id), `outcome` and `reason`. The reason
+of a test that is expected is "server" if it needs one.
 """
 
 import json
@@ -40,10 +41,9 @@ def pytest_collection_modifyitems(config, items):
     items.sort(key=lambda item: GOALS.index(goal_of(item)))
     reasons = {item: left_out(item) for item in items}
     for item in items:
-        write(item.nodeid, "left out" if reasons[item] else "expected", reasons[item])
+        write(item.nodeid, "left out" if reasons[item] else "expected", reasons[item] or needs(item))
     write("", "collected")
-    later = [item for item in items if goal_of(item).carried or item.get_closest_marker("server")]
-    chosen = [item for item in items if not reasons[item] and (item in later) == CHECK["later"]]
+    chosen = [item for item in items if not reasons[item] and bool(needs(item)) == CHECK["server"]]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = chosen
 
@@ -52,10 +52,14 @@ def goal_of(item):
     return next(goal for goal in GOALS if goal.has(item.nodeid))
 
 
+def needs(item):
+    return "server" if item.get_closest_marker("server") else ""
+
+
 def left_out(item):
     """Why the check doesn't run this test. An empty text if it does."""
     goal = goal_of(item)
-    if goal.carried and (item.get_closest_marker("server") or not covers_a_change(item)):
+    if goal.carried and (needs(item) or not covers_a_change(item)):
         return "tests of earlier steps with a server, or of unchanged code, don't run"
     marks = {mark.name for mark in item.iter_markers()}
     if item.name.startswith("test_trap_"):

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -123,9 +123,9 @@ class Runner:
                 finally:
                     end(process)
 
-    def wait(self, process):
-        """Wait for its end. Return its exit code and its output."""
-        while process.poll() is None:
+    def wait(self, process, until=lambda: False):
+        """Wait for its end, or until something is true. Return its exit code and its output."""
+        while process.poll() is None and not until():
             with suppress(subprocess.TimeoutExpired):
                 process.wait(0.1)
             self.read_outcomes()
@@ -136,31 +136,45 @@ class Runner:
         return process.returncode, process.output.read()
 
     def run(self):
-        """Run the tests that need nothing in one process, and then the others, some at a time.
+        """Run the tests in one process first, and then those with servers.
 
-        The others are those with servers, which mostly wait, and those of earlier steps.
+        Tests of earlier steps run beside those with servers, which mostly wait.
         """
         start = self.started("-m", "tutorial.learn.run_commands", *START)
-        with start as starting, self.pytest(later=False) as testing:
+        with start as starting, self.pytest(self.result.assignment.carried, server=False) as testing:
             self.result.trouble = self.trouble_to_start(starting)
             self.starts = not self.result.trouble
             if self.starts:
-                self.finish(testing)
-        left = sum(outcome == "expected" for outcome, _ in self.result.tests.values())
-        if left and not self.result.trouble:
-            # One more than two: many tests wait for a process, and leave a core to others.
-            workers = min(3, left) if (os.cpu_count() or 1) > 1 else 0
-            with self.pytest(True, f"-n{workers}", "--dist=load", "--maxschedchunk=1") as testing:
-                self.finish(testing)
+                self.wait(testing, until=self.only_carried_are_left)
+                with self.pytest_with_servers() as beside:
+                    self.finish(testing)
+                    if beside and not self.result.trouble:
+                        self.finish(beside)
 
-    def pytest(self, later, *options):
+    def only_carried_are_left(self):
+        own = [goal for goal in self.result.assignment.task.goals if not goal.carried]
+        return self.result.collected and not any(self.waiting(goal, "") for goal in own)
+
+    def waiting(self, goal, needs):
+        """The tests of a goal that are still to come, and need nothing or a "server"."""
+        return [test for test in self.result.of(goal, "expected") if self.result.tests[test][1] == needs]
+
+    def pytest_with_servers(self):
+        """The process for the tests with servers. None, if there is no such test."""
+        tests = sum(len(self.waiting(goal, "server")) for goal in self.result.assignment.task.goals)
+        if not tests:
+            return nullcontext()
+        # One more than two: many tests wait for a process, and leave a core to others.
+        workers = min(3, tests) if (os.cpu_count() or 1) > 1 else 0
+        return self.pytest([], True, f"-n{workers}", "--dist=load", "--maxschedchunk=1")
+
+    def pytest(self, carried, server, *options):
         task = self.result.assignment.task
         command = ["-m", "pytest", "-c", "pytest.ini", "-q", "--tb=short", "-p", "no:cacheprovider", *options]
         command += ["-p", "tutorial.learn.outcomes_plugin", "--continue-on-collection-errors"]
         command += [f"--deselect={test}" for test in task.leaves_out if "::" in test]
-        command += [*self.result.assignment.tests, *self.result.assignment.carried]
-        facts = {"later": later, "goals": [asdict(goal) for goal in task.goals], "changed": self.changed_files}
-        return self.started(*command, CHECK=json.dumps(facts))
+        facts = {"server": server, "goals": [asdict(goal) for goal in task.goals], "changed": self.changed_files}
+        return self.started(*command, *self.result.assignment.tests, *carried, CHECK=json.dumps(facts))
 
     def trouble_to_start(self, starting):
         """The line that matters, if the project cannot be imported or its tables cannot be made."""

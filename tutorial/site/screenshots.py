@@ -148,7 +148,7 @@ def of_the_stream(studio):
 def of_the_command(studio):
     """Step 04: the command in a terminal, half way."""
     with studio.demo("04"):
-        command = f"stty cols 92; {shlex.quote(sys.executable)} manage.py export_books -o books.csv"
+        command = f"stty rows 24 cols 92; {shlex.quote(sys.executable)} manage.py export_books -o books.csv"
         environment = {**os.environ, "DATABASE_URL": f"sqlite:///{studio.database('04')}"}
         options = {"cwd": studio.place / find_step("04").name, "env": environment, "stdin": subprocess.DEVNULL}
         # `script` runs it in a terminal, without which there is no progress bar.

@@ -1,7 +1,8 @@
 """A command's standard output and its messages."""
 
+import errno
 import os
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from types import SimpleNamespace
 
 
@@ -14,6 +15,8 @@ def binary_output(stdout):
     try:
         return os.fdopen(stdout.fileno(), "wb", closefd=False)
     except (OSError, AttributeError):  # `call_command(stdout=...)` was given a text stream
+        if not hasattr(stdout, "closed"):  # Python has no stream at all if a process starts with a closed one
+            raise OSError(errno.EBADF, "it is closed") from None
         return nullcontext(SimpleNamespace(write=lambda data: stdout.write(data.decode(), ending="")))
 
 
@@ -26,6 +29,7 @@ def say(stream, message):
     try:
         stream.write(message.encode(encoding, "backslashreplace").decode(encoding))
         stream.flush()
-    except OSError:
-        # Python would write the message again when it exits, and report that error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except (OSError, AttributeError):
+        # Python would write the message again when it exits, and report that error. A closed stream has no number.
+        with suppress(AttributeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -218,6 +218,60 @@ def test_the_time_zone_of_the_library_is_a_variable(database, tmp_path):
     assert len(list(tmp_path.glob("books-*.csv"))) == 2
 
 
+def closed(*descriptors):
+    """Start the process with these standard streams closed, as some daemons do."""
+    return {"preexec_fn": lambda: [os.close(number) for number in descriptors]}
+
+
+def ignoring(*signals):
+    return {"preexec_fn": lambda: [signal.signal(each, signal.SIG_IGN) for each in signals]}
+
+
+STARTS = {
+    "standard input is closed": closed(0),
+    "standard output is closed": closed(1),
+    "standard error is closed": closed(2),
+    "all three are closed": closed(0, 1, 2),
+    "the umask is 777": {"umask": 0o777},
+    "SIGCHLD is ignored": ignoring(signal.SIGCHLD),
+    "no signal is handled": ignoring(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE),
+    "in /": {"cwd": "/"},
+    "UTF-16": {"variables": {"PYTHONIOENCODING": "utf-16"}},
+    "EBCDIC": {"variables": {"PYTHONIOENCODING": "cp037"}},
+    "ASCII": {"variables": {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}},
+    "no such locale": {"variables": {"LC_ALL": "xx_YY.none"}},
+    "optimized": {"variables": {"PYTHONOPTIMIZE": "2"}},
+    "warnings are errors": {"variables": {"PYTHONWARNINGS": "error"}},
+    "no folder for temporary files": {"variables": {"TMPDIR": "/no", "HOME": "/no"}},
+}
+OFTEN = ["standard output is closed", "all three are closed", "UTF-16"]  # the others are slow together
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has other signals and streams")
+@pytest.mark.parametrize(
+    "start", [each if each in OFTEN else pytest.param(each, marks=pytest.mark.slow) for each in STARTS]
+)
+def test_however_it_is_started_the_file_is_complete(database, tmp_path, start):
+    done = manage(database, "export_books", "-o", tmp_path / "books.csv", text=False, **STARTS[start])
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "books.csv").read_bytes().count(b",979") == 20_000
+    assert [path.name for path in tmp_path.iterdir()] == ["books.csv"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has other streams")
+def test_a_closed_standard_output_is_one_line(database):
+    done = manage(database, "export_books", "-o", "-", **closed(1))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "CommandError: standard output can't be written: it is closed.\n"
+
+
+def test_a_database_that_cannot_be_opened_is_one_line(tmp_path):
+    done = manage(tmp_path / "no folder" / "db.sqlite3", "export_books", "-o", tmp_path / "books.csv")
+    assert done.returncode == 1
+    assert done.stderr.endswith("books.csv was not written. The database says: unable to open database file.\n")
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo terminal")
 def test_a_terminal_shows_a_progress_bar(large_database, tmp_path):
     import pty

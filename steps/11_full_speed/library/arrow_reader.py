@@ -60,7 +60,7 @@ def one_row(values):
 
 if __name__ == "__main__":
     try:
-        write_messages(json.load(sys.stdin), sys.stdout.buffer)
+        write_messages(json.load(sys.stdin.buffer), sys.stdout.buffer)  # bytes, whatever PYTHONIOENCODING is
         sys.stdout.flush()
     except BrokenPipeError:
         sys.exit(1)

@@ -67,7 +67,7 @@ def read_arrow(lines):
             with suppress(BrokenPipeError), child.stdin:
                 child.stdin.write(json.dumps(request).encode())
             is_complete = yield from arrow_reader.read_messages(child.stdout)
-            message = child.stderr.read().decode().strip()
+            message = child.stderr.read().decode(errors="replace").strip()
             # The exit code is always 0 where SIGCHLD is ignored, as under some supervisors.
             if child.wait() != 0 or not is_complete:
                 raise DatabaseError(message.splitlines()[-1] if message else "the process that reads it was killed")
