@@ -11,8 +11,7 @@ SIGNALS = {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}  # Windows
 def sigterm_as_ctrl_c():
     """Raise KeyboardInterrupt on SIGTERM and SIGHUP too, as Ctrl-C does.
 
-    So `finally` blocks run and temporary files are removed. In a thread nothing changes, because Python allows this
-    in the main thread only.
+    So `finally` blocks run and temporary files are removed. Python allows this in the main thread only.
     """
     is_main_thread = threading.current_thread() is threading.main_thread()
     with ExitStack() as stack:

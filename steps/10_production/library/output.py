@@ -9,8 +9,7 @@ from types import SimpleNamespace
 def binary_output(stdout):
     """Open a command's standard output for bytes.
 
-    Python's own stream isn't enough. If it is unbuffered (PYTHONUNBUFFERED), it can write a part of the data without
-    an error.
+    If Python's own stream is unbuffered (PYTHONUNBUFFERED), it can write a part of the data without an error.
     """
     try:
         return os.fdopen(stdout.fileno(), "wb", closefd=False)
@@ -21,10 +20,7 @@ def binary_output(stdout):
 
 
 def say(stream, message):
-    """Print a message about work that is done. An error isn't important, because the work is still done.
-
-    The stream can be closed or full, or unable to encode a character.
-    """
+    """Print a message about work that is done. If the stream is closed or full, that isn't an error anymore."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
         stream.write(message.encode(encoding, "backslashreplace").decode(encoding))
