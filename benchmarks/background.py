@@ -10,9 +10,9 @@ database use the same one, PostgreSQL if it is installed. They look for new task
 at a time. With --defaults, they do both as their package does it if you set nothing.
 
 First, each runner is measured alone, in several rounds, runners in turn. Then all of them are idle at the same time.
-Then several at a time are killed, stopped and so on. There, a worker counts as dead after --lease seconds if the
-package has such a setting, and we watch for --watch seconds. Workers that have ended are started again, as systemd
-does it.
+Then several at a time are killed, stopped and so on, and watched for --watch seconds. When their workers are killed, a
+worker counts as dead after --lease seconds, if the package has such a setting. Workers that have ended are started
+again, as systemd does it.
 
 The results go to benchmarks/results/background.json, with all rounds. A runner that can't run here is named there,
 with the reason. If you choose runners or measurements, the other results of the file stay as they are.
@@ -41,7 +41,7 @@ from tutorial import find_step
 sys.path.append(str(find_step("11")))  # for library and backends
 
 from runners import NAMES, POLL, PROCESSES, load, why_not
-from runners.measurements import IDLE, MEASUREMENTS, OUTCOMES, SPEED
+from runners.measurements import IDLE, KILLS, MEASUREMENTS, OUTCOMES, SPEED
 from runners.processes import Missing, program
 from runners.session import Session
 
@@ -145,16 +145,23 @@ def settings(options, sizes):
 
 def measure(runners, options, sizes, results):
     chosen = [name for name in MEASUREMENTS if name in options.measure]
-    speed, idle, outcomes = ([name for name in chosen if name in group] for group in (SPEED, IDLE, OUTCOMES))
+    groups = (SPEED, IDLE, OUTCOMES, KILLS)
+    speed, idle, outcomes, kills = ([name for name in chosen if name in group] for group in groups)
     for number in range(sizes.rounds):
         for name in runners if speed else []:
             run(name, speed, options, sizes, results, number, books=sizes.books)
     if idle:  # all at the same time
         with ThreadPoolExecutor(len(runners)) as pool:
             list(pool.map(lambda name: run(name, idle, options, sizes, results, 0), runners))
+    tasks = [
+        (name, what, options, sizes, results, number, lease)
+        for number in range(sizes.rounds)
+        for what, lease in [(outcomes, 0), (kills, sizes.lease)]
+        if what
+        for name in runners
+    ]
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        tasks = [(name, number) for number in range(sizes.rounds) for name in runners if outcomes]
-        list(pool.map(lambda task: run(task[0], outcomes, options, sizes, results, task[1], sizes.lease), tasks))
+        list(pool.map(lambda task: run(*task), tasks))
 
 
 def run(name, what, options, sizes, results, number, lease=0, books=0):
