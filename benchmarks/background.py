@@ -2,17 +2,18 @@
 
     python benchmarks/background.py --list               the runners and the measurements
     python benchmarks/background.py --quick              all of them with small numbers, to see that they work
-    python benchmarks/background.py                      the whole comparison, about half an hour on a quiet machine
+    python benchmarks/background.py                      the whole comparison: start it on a quiet machine
     python benchmarks/background.py -r tasks_db tasks_ox -m kill_process kill_worker
 
-Each runner runs the same jobs in the same project, with the same books, through gunicorn. All runners that use the
-database use the same one, PostgreSQL if it is installed. They look for new tasks ten times a second and run two tasks
-at a time. With --defaults, they do both as their package does it if you set nothing.
+Each runner runs the same jobs in the same project, with the same books, through gunicorn. The database is PostgreSQL if
+it is installed, and each runner that keeps its queue in the database keeps it there. huey has a SQLite file of its own.
+Runners that poll look for new tasks ten times a second, and all of them run two tasks at a time. With --defaults, they
+do both as their package does it if you set nothing.
 
-First, each runner is measured alone, in several rounds, runners in turn. Then all of them are idle at the same time.
-Then several at a time are killed, stopped and so on. There, a worker counts as dead after --lease seconds if the
-package has such a setting, and we watch for --watch seconds. Workers that have ended are started again, as systemd
-does it.
+First, each runner is measured alone, in several rounds, runners in turn. Measurements that take long are in the first
+round only. Then all runners are idle at the same time. Then several at a time are killed, stopped and so on, and
+watched for --watch seconds. When their workers are killed, a worker counts as dead after --lease seconds, if the
+package has such a setting. Workers that have ended are started again, as systemd does it.
 
 The results go to benchmarks/results/background.json, with all rounds. A runner that can't run here is named there,
 with the reason. If you choose runners or measurements, the other results of the file stay as they are.
@@ -41,7 +42,7 @@ from tutorial import find_step
 sys.path.append(str(find_step("11")))  # for library and backends
 
 from runners import NAMES, POLL, PROCESSES, load, why_not
-from runners.measurements import IDLE, MEASUREMENTS, OUTCOMES, SPEED
+from runners.measurements import IDLE, KILLS, LONG, MEASUREMENTS, OUTCOMES, SPEED
 from runners.processes import Missing, program
 from runners.session import Session
 
@@ -57,11 +58,12 @@ class Sizes:
     rounds: int = 3
     books: int = 20_000  # in the file of one export
     clicks: int = 10  # exports one after the other
-    bursts: tuple = (20, 100)
+    burst: int = 20
+    large_burst: int = 100
     idle: float = 30
     empty: int = 10_000
     processes: int = 30  # tasks, if each starts a process
-    seconds: float = 15  # at most, for each phase of the empty tasks
+    seconds: float = 8  # at most, for each phase of the empty tasks
     once: int = 1_000
     finished: int = 100_000
     soon: float = 2  # seconds, in which a task starts if nothing keeps it from starting
@@ -71,7 +73,17 @@ class Sizes:
     watch: float = 20
 
 
-QUICK = {"rounds": 1, "books": 500, "clicks": 2, "bursts": (4,), "idle": 2, "empty": 50, "processes": 3, "seconds": 5}
+QUICK = {
+    "rounds": 1,
+    "books": 500,
+    "clicks": 2,
+    "burst": 4,
+    "large_burst": 6,
+    "idle": 2,
+    "empty": 50,
+    "processes": 3,
+    "seconds": 5,
+}
 QUICK |= {"once": 20, "finished": 2_000, "soon": 1, "stop": 7, "failure": 3, "watch": 12}
 
 
@@ -98,7 +110,8 @@ def main():
             runners.append(name)
     measure(runners, options, sizes, results)
     results["seconds"] = round(time.monotonic() - began)
-    save(results, options.output)
+    if output := options.output or (None if options.quick else RESULTS):
+        save(results, output)
     show(results)
     return None
 
@@ -114,7 +127,7 @@ def read_options():
     parser.add_argument("--rounds", type=int, help="how often each runner is measured (default: 3)")
     parser.add_argument("--lease", type=int, help="seconds after which a worker counts as dead (default: 5)")
     parser.add_argument("--watch", type=float, help="seconds to watch after a kill (default: 20)")
-    parser.add_argument("--output", type=Path, default=RESULTS, help="the file for the results")
+    parser.add_argument("--output", type=Path, help="the file for the results (with --quick, there is none by default)")
     return parser.parse_args()
 
 
@@ -145,16 +158,24 @@ def settings(options, sizes):
 
 def measure(runners, options, sizes, results):
     chosen = [name for name in MEASUREMENTS if name in options.measure]
-    speed, idle, outcomes = ([name for name in chosen if name in group] for group in (SPEED, IDLE, OUTCOMES))
+    groups = (SPEED, LONG, IDLE, OUTCOMES, KILLS)
+    speed, long, idle, outcomes, kills = ([name for name in chosen if name in group] for group in groups)
     for number in range(sizes.rounds):
-        for name in runners if speed else []:
-            run(name, speed, options, sizes, results, number, books=sizes.books)
-    if idle:  # all at the same time
+        what = speed if number else [*speed, *long]
+        for name in runners if what else []:
+            run(name, what, options, sizes, results, number, books=sizes.books)
+    if idle and runners:  # all at the same time
         with ThreadPoolExecutor(len(runners)) as pool:
             list(pool.map(lambda name: run(name, idle, options, sizes, results, 0), runners))
+    tasks = [
+        (name, what, options, sizes, results, number, lease)
+        for number in range(sizes.rounds)
+        for what, lease in [(outcomes, 0), (kills, sizes.lease)]
+        if what
+        for name in runners
+    ]
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        tasks = [(name, number) for number in range(sizes.rounds) for name in runners if outcomes]
-        list(pool.map(lambda task: run(task[0], outcomes, options, sizes, results, task[1], sizes.lease), tasks))
+        list(pool.map(lambda task: run(*task), tasks))
 
 
 def run(name, what, options, sizes, results, number, lease=0, books=0):

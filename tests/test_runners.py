@@ -1,5 +1,6 @@
 """Each runner of benchmarks/background.py runs a task in a real worker."""
 
+import json
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -59,3 +60,27 @@ def test_the_help_explains_the_comparison():
     command = [sys.executable, BENCHMARKS / "background.py", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "--quick" in done.stdout and "what happens after a kill" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_results_have_each_measurement(tmp_path):
+    file = tmp_path / "results.json"
+    command = [sys.executable, BENCHMARKS / "background.py", "--quick", "--database=sqlite", f"--output={file}"]
+    command += ["--runners", "thread", "tasks_db", "--measure", "latency", "transaction", "kill_process"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    runners = json.loads(file.read_text("utf-8"))["runners"]
+    assert {name: entry.get("errors", []) for name, entry in runners.items()} == {"thread": [], "tasks_db": []}
+    assert runners["thread"]["transaction"][0]["starts_after_rollback"] is True
+    assert runners["tasks_db"]["transaction"][0]["starts_after_rollback"] is False
+    assert [click["done"] > click["answer"] > 0 for click in runners["tasks_db"]["latency"][0]] == [True, True]
+    assert {entry["kill_process"][0]["outcome"] for entry in runners.values()} == {"not run again"}
+
+
+def test_a_runner_that_cannot_run_is_left_out_with_a_reason(tmp_path):
+    file = tmp_path / "results.json"
+    command = [sys.executable, BENCHMARKS / "background.py", "--quick", "--database=sqlite", f"--output={file}"]
+    done = subprocess.run([*command, "--runners", "procrastinate"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    reason = json.loads(file.read_text("utf-8"))["runners"]["procrastinate"]["left_out"]
+    assert reason.startswith(("Not installed: procrastinate", "It needs postgresql"))

@@ -43,7 +43,12 @@ def one(session, kind):
 
 def burst(session, sizes):
     """Click many times at the same time. Return the seconds until the last file, and the peak memory."""
-    return {str(count): many(session, count) for count in sizes.bursts}
+    return many(session, sizes.burst)
+
+
+def large_burst(session, sizes):
+    """Click even more often at the same time."""
+    return many(session, sizes.large_burst)
 
 
 def many(session, count):
@@ -60,7 +65,7 @@ def many(session, count):
         ended = [session.wait_for(key, "end", 120)[1] for key in keys]
     for key in keys:
         (session.folder / f"{key}.csv").unlink()
-    return {"seconds": max(ended) - began, "slowest_answer": max(answers), "peak_bytes": dict(peak)}
+    return {"clicks": count, "seconds": max(ended) - began, "slowest_answer": max(answers), "peak_bytes": dict(peak)}
 
 
 def idle(session, sizes):
@@ -105,11 +110,13 @@ def empty(session, sizes):
         session.start_workers()
     with suppress(TimeoutError):
         wait_for(done, "the first task", sizes.seconds)
-    started, before = time.monotonic(), session.cpu()
-    already = len(done())
+    already = len(done()) if session.workers else 0
+    if session.workers:  # otherwise, the tasks run while others are enqueued
+        before, began = session.cpu(), time.monotonic()
+    started = time.monotonic()
     while (ended := len(done())) < enqueued and time.monotonic() - started < sizes.seconds:
         time.sleep(0.05)
-    run = {"seconds": time.monotonic() - started, "cpu_seconds": difference(session.cpu(), before)}
+    run = {"seconds": time.monotonic() - began, "cpu_seconds": difference(session.cpu(), before)}
     return {"enqueued": enqueued, "enqueue": enqueue, "done": ended - already, "done_before": already, "run": run}
 
 
@@ -118,25 +125,33 @@ def empty(session, sizes):
 
 def transaction(session, sizes):
     """Enqueue in a transaction. Does the task start before the commit? Does it start after a rollback?"""
-    return {
-        "starts_before_commit": before_the_end(session, "commit", sizes)[0],
-        "starts_after_commit": before_the_end(session, "commit", sizes)[1],
-        "starts_after_rollback": before_the_end(session, "rollback", sizes)[1],
-    }
+    before, after = in_transaction(session, "commit", sizes)
+    _, after_rollback = in_transaction(session, "rollback", sizes)
+    return {"starts_before_commit": before, "starts_after_commit": after, "starts_after_rollback": after_rollback}
 
 
-def before_the_end(session, how, sizes):
+def in_transaction(session, how, sizes):
     """Return whether the task has started before the end of the transaction, and whether it has started at last."""
     key = new_key(how)
     click = threading.Thread(target=session.get, args=(f"/run/empty/{key}/?inside={how}",))
     click.start()
     try:
         session.wait_for(key, "enqueued")
+        if session.options.database:  # with SQLite, no one else can write now
+            let_a_task_run(session)
         before = happens(session, key, "start", sizes.soon)
     finally:
         session.release(f"transaction-{key}")
         click.join()
-    return before, happens(session, key, "start", sizes.soon * 2)
+    let_a_task_run(session)
+    return before, happens(session, key, "start", 60 if how == "commit" else sizes.soon)
+
+
+def let_a_task_run(session):
+    """Run another task to its end. A task that was enqueued before it has had its chance."""
+    key = new_key("other")
+    session.enqueue("empty", key)
+    session.wait_for(key, "end")
 
 
 def failure(session, sizes):
@@ -193,20 +208,27 @@ def sigterm(session, sizes):
 
 
 def ask_to_stop(session, sizes, which):
-    asked = session.workers or [session.site]
-    ended = {}
+    asked = [each.popen for each in session.workers or [session.site]]
+    ended, began = {"before_the_task": False}, []
 
     def act(process):
+        began.append(time.monotonic())
         for each in asked:
             with suppress(ProcessLookupError):
-                os.kill(each.popen.pid, which)
-        began = time.monotonic()
+                os.kill(each.pid, which)
         with suppress(TimeoutError):  # a worker that waits for its task
-            wait_for(lambda: not any(each.runs() for each in asked), "the end of the worker", sizes.stop)
-            ended["worker_ended_after"] = time.monotonic() - began
+            wait_for(all_ended, "the end of the worker", sizes.stop)
+            ended["before_the_task"] = True
+            ended["seconds"] = time.monotonic() - began[0]
+
+    def all_ended():
+        return all(each.poll() is not None for each in asked)
 
     outcome = held(session, sizes, act)
-    return {"signal": which.name, "task_seconds_left": sizes.stop, "worker_ended_after": None, **ended, **outcome}
+    with suppress(TimeoutError):
+        wait_for(all_ended, "the end of the worker", sizes.watch + 20)
+        ended.setdefault("seconds", time.monotonic() - began[0])
+    return {"signal": which.name, "task_seconds_left": sizes.stop, "worker_ended": ended, **outcome}
 
 
 def kill_broker(session, sizes):
@@ -248,8 +270,8 @@ def held(session, sizes, act, also=()):
     key = new_key("hold")
     id, _ = session.enqueue("hold", key)
     pid, _ = session.wait_for(key, "start")
-    for each in also:
-        session.wait_for(each, "start")
+    for each in also:  # unless a worker has fetched both tasks, and runs one after the other
+        happens(session, each, "start", sizes.soon)
     act(psutil.Process(pid))
     acted = time.monotonic()
     for each in (key, *also):
@@ -284,7 +306,7 @@ def outcome_of(starts, ends, state):
         return "ran to its end" if starts == 1 else "run again"
     if state and any(word in state.lower() for word in FINAL):
         return "failed"
-    return f"not run again, state {state}" if state else "lost"
+    return "not run again"
 
 
 def once(session, sizes):
@@ -353,16 +375,21 @@ def stop_signal(session):
     return getattr(session.runner, "STOP", signal.SIGTERM)
 
 
-SPEED = {"latency": latency, "burst": burst, "empty": empty, "finished": finished}  # one runner at a time
-IDLE = {"idle": idle}  # all runners at the same time, as an idle runner needs little
-OUTCOMES = {  # several runners at the same time
+# One runner at a time, in each round
+SPEED = {"latency": latency, "burst": burst}
+# One runner at a time, in the first round, because they take long
+LONG = {"large_burst": large_burst, "empty": empty, "finished": finished}
+# All runners at the same time, because an idle runner needs little
+IDLE = {"idle": idle}
+# Several runners at the same time
+OUTCOMES = {
     "transaction": transaction,
     "failure": failure,
-    "kill_process": kill_process,
-    "kill_worker": kill_worker,
     "kill_broker": kill_broker,
     "stop": stop,
     "sigterm": sigterm,
     "once": once,
 }
-MEASUREMENTS = {**SPEED, **IDLE, **OUTCOMES}
+# Several runners at the same time, with a short lease
+KILLS = {"kill_process": kill_process, "kill_worker": kill_worker}
+MEASUREMENTS = {**SPEED, **LONG, **IDLE, **OUTCOMES, **KILLS}
