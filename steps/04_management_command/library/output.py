@@ -2,21 +2,25 @@
 
 import errno
 import os
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 
 
+@contextmanager
 def binary_output(stdout):
     """Open a command's standard output for bytes.
 
     If Python's own stream is unbuffered (PYTHONUNBUFFERED), it can write a part of the data without an error.
     """
     try:
-        return os.fdopen(stdout.fileno(), "wb", closefd=False)
+        file = os.fdopen(stdout.fileno(), "wb", closefd=False)
     except (OSError, AttributeError):  # `call_command(stdout=...)` was given a text stream
         if not hasattr(stdout, "closed"):  # Python has no stream at all if a process starts with a closed one
             raise OSError(errno.EBADF, "it is closed") from None
-        return nullcontext(SimpleNamespace(write=lambda data: stdout.write(data.decode(), ending="")))
+        yield SimpleNamespace(write=lambda data: stdout.write(data.decode(), ending=""))
+    else:
+        with file:
+            yield file
 
 
 def say(stream, message):

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import traceback
 from contextlib import ExitStack, contextmanager
 
 SIGNALS = {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}  # Windows has no SIGHUP
@@ -19,4 +20,9 @@ def sigterm_as_ctrl_c():
             if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP, and it stays ignored
                 before = signal.signal(number, signal.default_int_handler)
                 stack.callback(signal.signal, number, before)
-        yield
+        try:
+            yield
+        except KeyboardInterrupt as error:
+            # Close the query now. The traceback would keep it open until Django has closed the connection.
+            traceback.clear_frames(error.__traceback__)
+            raise
