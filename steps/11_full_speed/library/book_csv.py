@@ -42,21 +42,22 @@ def write_csv(queryset, file, raw=False, bom=False, progress=None, read=read_lin
     """
     written = 0
     with closing(counted_chunks(queryset, raw, bom, read)) as chunks:  # ends the query after an error
-        for chunk, number in chunks:
+        for chunk, written in chunks:
             file.write(chunk)
-            written += number
             if progress:
                 progress(written)
     return written
 
 
 def counted_chunks(queryset, raw, bom, read=read_lines):
-    """Yield each chunk with its number of books."""
+    """Yield each chunk with the number of books that have been read so far."""
     header = f"{BOM if bom else ''}{HEADER}\r\n".encode()
+    number = 0
     # In a transaction, PgBouncer keeps the connection, and the cursor of PostgreSQL returns its first row immediately.
     with transaction.atomic(using="snapshot"):
         with closing(read(book_lines(queryset.using("snapshot"), raw))) as chunks:
-            for chunk, number in chunks:
+            for chunk, lines in chunks:
+                number += lines
                 yield header + chunk, number
                 header = b""
     if header:
