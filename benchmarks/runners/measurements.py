@@ -252,7 +252,6 @@ def kill_broker(session, sizes):
     also = []
     if session.workers and not session.options.defaults:  # two tasks hold the workers, so that the others wait
         also.append(new_key("hold"))
-        session.enqueue("hold", also[0])
     outcome = held(session, sizes, act, also)
     after = new_key("after")
     accepted = False
@@ -276,6 +275,7 @@ def held(session, sizes, act, also=()):
     id, _ = session.enqueue("hold", key)
     pid, _ = session.wait_for(key, "start")
     for each in also:  # unless a worker has fetched both tasks, and runs one after the other
+        session.enqueue("hold", each)
         happens(session, each, "start", sizes.soon)
     act(psutil.Process(pid))
     acted = time.monotonic()
