@@ -37,13 +37,13 @@ from rich.console import Console
 from rich.table import Table
 
 from measure import machine
-from tutorial import find_step
+from tutorial import end_as_with_ctrl_c, find_step
 
 sys.path.append(str(find_step("11")))  # for library and backends
 
 from runners import NAMES, POLL, PROCESSES, load, why_not
 from runners.measurements import IDLE, KILLS, LONG, MEASUREMENTS, OUTCOMES, SPEED
-from runners.processes import Missing, program
+from runners.processes import Missing, Stopped, program, stopped
 from runners.session import Session
 
 RESULTS = Path(__file__).resolve().parent / "results" / "background.json"
@@ -164,9 +164,8 @@ def measure(runners, options, sizes, results):
         what = speed if number else [*speed, *long]
         for name in runners if what else []:
             run(name, what, options, sizes, results, number, books=sizes.books)
-    if idle and runners:  # all at the same time
-        with ThreadPoolExecutor(len(runners)) as pool:
-            list(pool.map(lambda name: run(name, idle, options, sizes, results, 0), runners))
+    if idle and runners:
+        at_the_same_time(len(runners), [(name, idle, options, sizes, results, 0) for name in runners])
     tasks = [
         (name, what, options, sizes, results, number, lease)
         for number in range(sizes.rounds)
@@ -174,8 +173,17 @@ def measure(runners, options, sizes, results):
         if what
         for name in runners
     ]
-    with ThreadPoolExecutor(AT_A_TIME) as pool:
-        list(pool.map(lambda task: run(*task), tasks))
+    at_the_same_time(AT_A_TIME, tasks)
+
+
+def at_the_same_time(count, tasks):
+    """Run several at the same time. After Ctrl-C, wait until each has ended its processes."""
+    with ThreadPoolExecutor(count) as pool:
+        try:
+            list(pool.map(lambda task: run(*task), tasks))
+        except KeyboardInterrupt:
+            stopped.set()
+            raise
 
 
 def run(name, what, options, sizes, results, number, lease=0, books=0):
@@ -194,6 +202,8 @@ def run(name, what, options, sizes, results, number, lease=0, books=0):
                         figures = MEASUREMENTS[each](session, sizes)
                         entry.setdefault(each, []).append(figures)
                         report(number, sizes, name, each, began, figures)
+        except Stopped:
+            return
         except Exception as error:
             each = each if len(left) < len(what) else left.pop(0)
             text = f"{type(error).__name__}: {error}"
@@ -247,6 +257,7 @@ def show(results):
 
 
 if __name__ == "__main__":
+    end_as_with_ctrl_c()
     try:
         main()
     except KeyboardInterrupt:

@@ -138,20 +138,24 @@ def in_transaction(session, how, sizes):
     try:
         session.wait_for(key, "enqueued")
         if session.options.database:  # with SQLite, no one else can write now
-            let_a_task_run(session)
+            let_a_task_run(session, sizes)
         before = happens(session, key, "start", sizes.soon)
     finally:
         session.release(f"transaction-{key}")
         click.join()
-    let_a_task_run(session)
+    let_a_task_run(session, sizes)
     return before, happens(session, key, "start", 60 if how == "commit" else sizes.soon)
 
 
-def let_a_task_run(session):
-    """Run another task to its end. A task that was enqueued before it has had its chance."""
+def let_a_task_run(session, sizes):
+    """Run another task to its end. A task that was enqueued before it has had its chance.
+
+    The other task can wait behind the first one: django-dramatiq's AdminMiddleware waits in the worker for the row that
+    the open transaction has written.
+    """
     key = new_key("other")
     session.enqueue("empty", key)
-    session.wait_for(key, "end")
+    happens(session, key, "end", sizes.watch)
 
 
 def failure(session, sizes):
@@ -240,6 +244,7 @@ def kill_broker(session, sizes):
     def act(process):
         for key in waiting:
             session.enqueue("empty", key)
+        time.sleep(sizes.soon)  # RabbitMQ needs a moment to write them to the disk
         server.process.kill()
         server.process.start()
         server.wait()
@@ -247,7 +252,6 @@ def kill_broker(session, sizes):
     also = []
     if session.workers and not session.options.defaults:  # two tasks hold the workers, so that the others wait
         also.append(new_key("hold"))
-        session.enqueue("hold", also[0])
     outcome = held(session, sizes, act, also)
     after = new_key("after")
     accepted = False
@@ -271,6 +275,7 @@ def held(session, sizes, act, also=()):
     id, _ = session.enqueue("hold", key)
     pid, _ = session.wait_for(key, "start")
     for each in also:  # unless a worker has fetched both tasks, and runs one after the other
+        session.enqueue("hold", each)
         happens(session, each, "start", sizes.soon)
     act(psutil.Process(pid))
     acted = time.monotonic()

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,13 @@ import psutil
 
 class Missing(Exception):
     """A program that a runner needs is not installed. Its text is a sentence."""
+
+
+class Stopped(Exception):
+    """Somebody has stopped the benchmark. All waiting ends with this."""
+
+
+stopped = threading.Event()
 
 
 class Process:
@@ -74,13 +82,16 @@ def kill(processes):
         for each in processes:
             with suppress(psutil.NoSuchProcess):
                 act(each)
-    wait_for(lambda: not any(map(is_alive, processes)), "the end of killed processes")
+    while any(map(is_alive, processes)):
+        time.sleep(0.01)
 
 
 def wait_for(condition, what, seconds=60):
     """Ask until the answer is true, and return it."""
     deadline = time.monotonic() + seconds
     while not (answer := condition()):
+        if stopped.is_set():
+            raise Stopped
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {seconds} s for {what}")
         time.sleep(0.01)

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from runners import MANAGE, PROJECT, Options, load
-from runners.processes import SERVERS, Process, family, kill, wait_for
+from runners.processes import SERVERS, Process, Stopped, family, kill, stopped, wait_for
 from tutorial import find_step
 
 GUNICORN = [
@@ -131,6 +131,8 @@ class Session:
 
     def restart_ended(self):
         """Start the site or a worker again that has ended, as systemd does."""
+        if stopped.is_set():
+            raise Stopped
         for each in self.workers:
             if not each.runs() and time.monotonic() - each.began > 1:  # not in a loop, if it ends immediately
                 each.start()

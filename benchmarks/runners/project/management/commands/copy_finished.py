@@ -17,14 +17,14 @@ class Command(BaseCommand):
 
     def handle(self, *, count, **options):
         model = apps.get_model(runner.FINISHED)
-        last = model.objects.last()
+        last = model._default_manager.last()
         if isinstance(model._meta.pk, models.AutoField):
             return copy_in_the_database(model, last, count)
         fields = {field.attname: getattr(last, field.attname) for field in model._meta.concrete_fields}
         new = uuid.uuid4 if isinstance(model._meta.pk, models.UUIDField) else lambda: uuid.uuid4().hex
         for begin in range(0, count, 2_000):
             numbers = range(min(2_000, count - begin))
-            model.objects.bulk_create([model(**{**fields, model._meta.pk.attname: new()}) for _ in numbers])
+            model._default_manager.bulk_create([model(**{**fields, model._meta.pk.attname: new()}) for _ in numbers])
         return None
 
 
