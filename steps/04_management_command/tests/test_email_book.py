@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from tests.servers import free_port, http, manage, smtp
 
@@ -133,3 +134,12 @@ def refused_with(done, said):
     assert done.returncode == 1
     assert done.stdout == ""
     assert re.fullmatch(rf"CommandError: .*{said}.*\n", done.stderr)
+
+
+def test_ctrl_c_is_one_line(monkeypatch):
+    def stopped(isbn):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("library.management.commands.email_book.fetch", stopped)
+    with pytest.raises(CommandError, match="Stopped"):
+        call_command("email_book", "9780316769488", "reader@example.com")

@@ -32,6 +32,8 @@ class Command(BaseCommand):
             raise CommandError(f"{address!r} is not a valid email address.") from None
         except (OSError, SMTPException, ImproperlyConfigured, UnicodeError) as error:
             raise CommandError(f"The email could not be sent: {error}") from error
+        except KeyboardInterrupt:
+            raise CommandError("Stopped. We don't know whether the email was sent.", returncode=130) from None
         say(self.stdout, f"Sent to {address}: {title}")
 
 
