@@ -20,7 +20,9 @@ def settings(options, late=False):
     if late:
         celery |= {"CELERY_TASK_ACKS_LATE": True, "CELERY_TASK_REJECT_ON_WORKER_LOST": True}
     if options.lease and options.broker.startswith("redis:"):
-        celery["CELERY_BROKER_TRANSPORT_OPTIONS"] = {"visibility_timeout": options.lease}
+        # Kombu looks for such tasks on each tenth of its rounds, and a round is each 10 seconds.
+        often = {"unacked_restore_interval": 1, "unacked_restore_throttle": 1}
+        celery["CELERY_BROKER_TRANSPORT_OPTIONS"] = {"visibility_timeout": options.lease, **often}
     return celery
 
 
