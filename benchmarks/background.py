@@ -24,6 +24,7 @@ ports of 127.0.0.1 and ended again.
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -37,7 +38,7 @@ from rich.console import Console
 from rich.table import Table
 
 from measure import machine
-from tutorial import end_as_with_ctrl_c, find_step
+from tutorial import find_step
 
 sys.path.append(str(find_step("11")))  # for library and backends
 
@@ -257,7 +258,7 @@ def show(results):
 
 
 if __name__ == "__main__":
-    end_as_with_ctrl_c()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, so what it has started ends too
     try:
         main()
     except KeyboardInterrupt:

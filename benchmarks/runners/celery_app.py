@@ -26,9 +26,9 @@ def settings(options, late=False):
     return celery
 
 
-def worker(name, options):
+def worker(app, options):
     equal = [] if options.defaults else [f"--concurrency={PROCESSES}"]
-    return [[sys.executable, "-m", "celery", "-A", f"runners.{name}", "worker", "--loglevel=WARNING", *equal]]
+    return [[sys.executable, "-m", "celery", "-A", app, "worker", "--loglevel=WARNING", *equal]]
 
 
 def enqueue(task, *args):

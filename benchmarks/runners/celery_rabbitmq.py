@@ -16,7 +16,7 @@ def settings(options):
 
 
 def workers(options):
-    return celery_app.worker("celery_rabbitmq", options)
+    return celery_app.worker("runners.celery_rabbitmq", options)
 
 
 def define(function):

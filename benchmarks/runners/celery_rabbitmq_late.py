@@ -16,7 +16,7 @@ def settings(options):
 
 
 def workers(options):
-    return celery_app.worker("celery_rabbitmq_late", options)
+    return celery_app.worker("runners.celery_rabbitmq_late", options)
 
 
 def define(function):

@@ -16,7 +16,7 @@ def settings(options):
 
 
 def workers(options):
-    return celery_app.worker("celery_redis", options)
+    return celery_app.worker("runners.celery_redis", options)
 
 
 def define(function):

@@ -9,8 +9,6 @@ PACKAGES = ["celery"]
 BROKER = "redis"
 BROKER_OR_FILES = True
 LEASE = "nothing finds it"
-app = celery_app.make("tasks_celery")
-app.conf.include = ["backends.celery"]
 
 
 def settings(options):
@@ -31,4 +29,4 @@ def settings(options):
 
 
 def workers(options):
-    return celery_app.worker("tasks_celery", options)
+    return celery_app.worker("config", options)  # the app of step 11, with the settings of this runner
