@@ -144,9 +144,11 @@ def test_every_figure_comes_from_a_result_and_every_result_is_shown():
 
 
 def test_every_listing_comes_from_a_step():
-    """tests/test_walkthrough.py runs what is in ```bash fences, and tests/test_demo.py what is in ```sh."""
+    """Tests run the fences ```bash (test_walkthrough.py), ```sh (test_demo.py) and ```python (test_questions.py)."""
     typed = re.compile(r"^ *```(?!(?:bash|sh|text|listing|stepdiff)?$)(.*)", re.MULTILINE)
-    assert {name: found for name, page in PAGES.items() if (found := typed.findall(page))} == {}
+    assert {name: found for name, page in PAGES.items() if (found := typed.findall(page))} == {
+        "questions.md": ["python"]
+    }
     assert [name[:2] for name, page in PAGES.items() if "```sh\n" in page] == ["03", "07", "09"]
 
 
@@ -165,7 +167,8 @@ def test_the_plots_are_those_of_the_results(tmp_path):
 
 
 def test_each_test_that_a_page_names_as_a_proof_exists():
-    tests = "".join(path.read_text("utf-8") for path in (ROOT / "steps").glob("*/tests/**/test_*.py"))
+    files = [*(ROOT / "tests").glob("test_*.py"), *(ROOT / "steps").glob("*/tests/**/test_*.py")]
+    tests = "".join(path.read_text("utf-8") for path in files)
     named = set(re.findall(r"`(test_\w+)`", "".join(PAGES.values())))
     assert len(named) > 10
     assert [name for name in named if f"def {name}(" not in tests] == []
