@@ -110,7 +110,8 @@ def test_no_path_is_an_error_of_the_server(reader, examples):
 
 @MANY
 def test_stored_filters_are_at_worst_a_failed_export(reader, examples, monkeypatch):
-    monkeypatch.setattr(job, "close_old_connections", lambda: None)  # this test has a transaction around it
+    for module in ("job", "models"):  # this test has a transaction around it
+        monkeypatch.setattr(f"exports.{module}.close_old_connections", lambda: None)
     owner = User.objects.get(username="reader")
 
     @for_many(examples // 2, filters=st.dictionaries(NAMES | st.just("other"), STORED, max_size=5))
