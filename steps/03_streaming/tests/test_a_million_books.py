@@ -22,7 +22,7 @@ def seed(database, books):
     return peak[0]
 
 
-@pytest.mark.parametrize("books", [200_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("books", [100_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
 def test_seeding_is_flat_in_memory_and_every_page_costs_the_same(books, tmp_path):
     database = make_database(tmp_path / "library.sqlite3", books=10)
     half = seed(database, books // 2 - 10)
