@@ -10,21 +10,22 @@ pytestmark = [
     pytest.mark.covers("library/book_csv.py", "library/views.py", "gunicorn.conf.py", "nginx.conf"),
 ]
 
+SMALL = DOWNLOAD + "?published_from=2025-07-01&published_to=2025-12-31"
+
 
 @pytest.fixture(scope="module")
-def downloads(database, large_database, tmp_path_factory):
-    """For the small and for the large table: first byte and last byte (seconds), peak memory (bytes)."""
-    log = tmp_path_factory.mktemp("downloads") / "gunicorn.log"
-    return measure(database, log), measure(large_database, log)
-
-
-def measure(database, log):
-    with gunicorn(database, log) as site:
+def downloads(large_database, tmp_path_factory):
+    """First byte and last byte (seconds), and peak memory of the worker (bytes), of a small and a large download."""
+    with gunicorn(large_database, tmp_path_factory.mktemp("downloads") / "gunicorn.log") as site:
         site.get("/books/")  # the worker has imported everything
-        (worker,) = site.process.children()
-        with peak_memory(worker) as peak:
-            first, last = first_and_last_byte(site)
-        return first, last, peak[0]
+        return measure(site, SMALL), measure(site, DOWNLOAD)
+
+
+def measure(site, download):
+    (worker,) = site.process.children()
+    with peak_memory(worker) as peak:
+        first, last = first_and_last_byte(site, download)
+    return first, last, peak[0]
 
 
 def test_the_first_books_arrive_long_before_the_last(downloads):
