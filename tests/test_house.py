@@ -6,8 +6,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tutorial import ROOT, all_steps
+from tests.conftest import manage
+from tutorial import ROOT, all_steps, find_step
 from tutorial.repo.carry import git
 
 # Written in two parts, so that this file doesn't contain the words that it forbids.
@@ -55,3 +57,12 @@ def test_the_two_supported_pairs_of_python_and_django():
 
     newest = django.VERSION[:2] >= (6, 0)
     assert newest == (sys.version_info >= (3, 12))
+
+
+def test_the_servers_of_compose_listen_where_it_says_and_a_step_takes_the_addresses():
+    text = (ROOT / "compose.yaml").read_text("utf-8")
+    services = yaml.safe_load(text)["services"].values()
+    ports = {published.split(":")[1] for service in services for published in service["ports"]}
+    assert set(re.findall(r"://\S*?127\.0\.0\.1:(\d+)", text)) == ports
+    variables = dict(re.findall(r"export (\w+)=(\S+)", text))
+    assert "no issues" in manage(find_step("11"), variables.pop("DATABASE_URL"), "check", **variables)

@@ -24,6 +24,7 @@ def texts():
         "teach.one_day": schedule("one_day", steps),
         "teach.lessons": "\n".join(map(lesson, steps)),
         "exercises": "\n".join(map(exercises, steps)),
+        **{f"ask.{step.name[:2]}": questions(step) for step in steps},
         **whole_files(steps),
     }
 
@@ -51,10 +52,15 @@ def lesson(step):
     teach = facts["teach"]
     lines = [f"## {step.name[:2]} {facts['title']}\n", f"{facts['goal']} [The chapter]({step.name}.md).\n"]
     lines += ["**Show it live**\n", *(f"- `{each['run']}`: {each['say']}" for each in teach["show"])]
-    lines += ["\n**Ask the class**\n"]
-    lines += [f'??? question "{each["question"]}"\n    {each["answer"]}\n' for each in teach["ask"]]
+    lines += ["\n**Ask the class**\n", questions(step)]
     lines += ["**Common mistakes**\n", *(f"- {mistake}" for mistake in teach["mistakes"])]
     return "\n".join(lines) + "\n"
+
+
+def questions(step):
+    """The questions about a step, each with its answer in a box that is closed."""
+    asked = about(step)["teach"]["ask"]
+    return "\n".join(f'??? question "{each["question"]}"\n    {each["answer"]}\n' for each in asked)
 
 
 def exercises(step):
