@@ -116,16 +116,30 @@ def test_what_is_wrong_with_a_page_is_found(page, address):
 
 
 SEARCHES = {
-    "Popen": "/05_subprocess_view/",
-    "StreamingHttpResponse": "/03_streaming/",
-    "UniqueConstraint": "/10_production/",
+    "504": "/02_httpresponse/",
     "acks_late": "/06_celery_compare/",
     "call_command": "/04_management_command/",
+    "CONN_MAX_AGE": "/10_production/",
     "cron": "/04_management_command/",
+    "database is locked": "/03_streaming/",
+    "Docker": "/questions/",
     "kill -9": "/09_crash_recovery/",
     "on_commit": "/07_export_record/",
+    "PgBouncer": "/questions/",
+    "Popen": "/05_subprocess_view/",
+    "progress": "/07_export_record/",
+    "running forever": "/07_export_record/",
     "start_new_session": "/05_subprocess_view/",
+    "streaming": "/03_streaming/",
+    "StreamingHttpResponse": "/03_streaming/",
+    "subprocess": "/05_subprocess_view/",
+    "thread": "/05_subprocess_view/",
+    "timeout": "/02_httpresponse/",
+    "truncated": "/03_streaming/",
+    "twice": "/06_celery_compare/",
+    "UniqueConstraint": "/10_production/",
     "visibility timeout": "/06_celery_compare/",
+    "WORKER TIMEOUT": "/02_httpresponse/",
 }
 
 
