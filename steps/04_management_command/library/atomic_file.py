@@ -48,8 +48,9 @@ def copy_permissions(old, new):
             os.chown(new, owner, group)
     with suppress(OSError):
         shutil.copystat(old, new)
-    if new.stat().st_gid != before.st_gid:  # the permissions were for another group
-        new.chmod(new.stat().st_mode & ~0o070)
+    with suppress(OSError):
+        if new.stat().st_gid != before.st_gid:  # the permissions were for another group
+            new.chmod(new.stat().st_mode & ~0o070)
     with suppress(OSError):
         os.utime(new)
 

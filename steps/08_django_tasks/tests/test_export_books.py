@@ -177,6 +177,21 @@ def test_a_file_system_that_denies_it_is_not_an_error(folder, monkeypatch, denie
     assert len(list(folder.iterdir())) == 1
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_of_another_group_where_nothing_can_be_changed_is_replaced(folder, monkeypatch):
+    (folder / "books.csv").write_text("old")
+    os.chown(folder / "books.csv", 65534, 65533)
+
+    def deny(*arguments, **options):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    for name in ("chmod", "chown"):
+        monkeypatch.setattr(os, name, deny)
+    export("-o", "books.csv", "--force")
+    assert (folder / "books.csv").read_bytes().startswith(b"title,author")
+    assert (folder / "books.csv").stat().st_mode & 0o077 == 0
+
+
 @pytest.mark.skipif(os.name != "posix", reason="Windows can't open a folder")
 def test_after_a_power_cut_the_data_and_the_name_of_the_file_are_on_the_disk(folder, monkeypatch):
     synced = []
