@@ -15,7 +15,7 @@ UV ?= $(or $(shell command -v uv),$(BIN)/uv)
 # Popen and Celery are compared in step 06, with a database of 20,000 books.
 COMPARE = DATABASE_URL=sqlite:///$(CURDIR)/.demo/compare.sqlite3 $(BIN)/python steps/06_celery_compare/manage.py
 
-.PHONY: demo test test-all test-setup docs bench faults lint constraints
+.PHONY: demo test test-all test-setup docs bench faults load lint constraints
 
 demo: $(VENV)/with-demo
 	@$(BIN)/tutorial demo $(STEP) $(if $(BOOKS),--books $(BOOKS)) --port $(PORT) --timeout $(TIMEOUT)
@@ -42,6 +42,9 @@ bench: $(VENV)/with-test
 
 faults: $(VENV)/with-test
 	$(BIN)/python benchmarks/faults.py
+
+load: $(VENV)/with-test
+	$(BIN)/python benchmarks/load.py
 
 lint: $(VENV)/with-test
 	$(BIN)/ruff format --check

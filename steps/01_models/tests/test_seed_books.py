@@ -152,3 +152,9 @@ def test_a_terminal_shows_a_progress_bar_and_ctrl_c_keeps_whole_batches(tmp_path
     assert b"Traceback" not in shown
     done = manage(database, "shell", "-v0", "-c", "from library.models import Book; print(Book.objects.count())")
     assert int(done.stdout) > 0 and int(done.stdout) % 50_000 == 2_000
+
+
+@pytest.mark.server
+def test_a_database_that_cannot_be_opened_is_one_line(tmp_path):
+    done = manage(tmp_path / "no folder" / "db.sqlite3", "seed_books", 10)
+    assert (done.returncode, done.stderr) == (1, "CommandError: The database says: unable to open database file.\n")

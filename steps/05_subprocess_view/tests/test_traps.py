@@ -56,6 +56,14 @@ def test_trap_a_killed_process_loses_the_export_and_leaves_its_files(library):
             assert left.name.startswith("books-") and left.parent.name.startswith("export-")
 
 
+def test_trap_a_mail_server_that_accepts_less_than_our_limit_gets_no_link(library):
+    with smtp(size_limit=20_000) as (url, emails):
+        library.variables["EMAIL_URL"] = url
+        done = library.manage("send_export", f"--to={ADDRESS}")
+        assert done.returncode == 1 and "552" in done.stderr
+        assert emails == []
+
+
 STARTER = """
 import subprocess, sys
 options = {"start_new_session": True} if sys.argv[1] == "True" else {}

@@ -5,6 +5,7 @@ import io
 import os
 import re
 import stat
+import struct
 from datetime import date
 
 import pytest
@@ -175,6 +176,59 @@ def test_a_file_system_that_denies_it_is_not_an_error(folder, monkeypatch, denie
     with pytest.raises(CommandError, match="exists"):
         export("-o", "books.csv")
     assert len(list(folder.iterdir())) == 1
+
+
+def acl(**entries):
+    """Return an ACL of Linux: permissions for the tags of acl_ea_entry. `user` is the one with the id 65534."""
+    tags = {"owner": 1, "user": 2, "group": 4, "mask": 16, "other": 32}
+    ids = {"user": 65534}
+    packed = [struct.pack("<HHI", tags[name], may, ids.get(name, 2**32 - 1)) for name, may in entries.items()]
+    return struct.pack("<I", 2) + b"".join(packed)
+
+
+@pytest.mark.parametrize("own", [None, acl(owner=6, user=4, group=0, mask=4, other=0)], ids=["no ACL", "an ACL"])
+def test_a_replaced_file_keeps_its_acl_whatever_the_folder_gives_to_new_files(folder, own):
+    if not hasattr(os, "setxattr"):
+        pytest.skip("only Linux has these ACLs")
+    (folder / "books.csv").write_text("old")
+    (folder / "books.csv").chmod(0o640)
+    try:
+        if own:
+            os.setxattr(folder / "books.csv", "system.posix_acl_access", own)
+        os.setxattr(folder, "system.posix_acl_default", acl(owner=6, user=6, group=6, mask=6, other=0))
+    except OSError:
+        pytest.skip("this file system has no ACLs")
+    export("-o", "books.csv", "--force")
+    assert (folder / "books.csv").read_bytes().startswith(b"title,author")
+    found = os.listxattr(folder / "books.csv")
+    assert ("system.posix_acl_access" in found) == bool(own)
+    assert not own or os.getxattr(folder / "books.csv", "system.posix_acl_access") == own
+    assert (folder / "books.csv").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_of_another_group_where_nothing_can_be_changed_is_replaced(folder, monkeypatch):
+    (folder / "books.csv").write_text("old")
+    os.chown(folder / "books.csv", 65534, 65533)
+
+    def deny(*arguments, **options):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    for name in ("chmod", "chown"):
+        monkeypatch.setattr(os, name, deny)
+    export("-o", "books.csv", "--force")
+    assert (folder / "books.csv").read_bytes().startswith(b"title,author")
+    assert (folder / "books.csv").stat().st_mode & 0o077 == 0
+
+
+def test_without_memory_it_is_one_line_and_no_file(folder, monkeypatch):
+    def fail(*arguments, **options):
+        raise MemoryError
+
+    monkeypatch.setattr("library.management.commands.export_books.write_csv", fail)
+    with pytest.raises(CommandError, match=r"^books.csv can't be written: no memory is left\.$"):
+        export("-o", "books.csv")
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows can't open a folder")

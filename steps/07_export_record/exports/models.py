@@ -1,6 +1,7 @@
 """Exports, and the emails about them."""
 
 import uuid
+from datetime import timedelta
 
 from django.conf import settings
 from django.core.files.storage import default_storage
@@ -54,9 +55,13 @@ class Export(models.Model):
     @property
     def is_settled(self):
         """Whether the export has ended, and no email about it is due or on its way."""
-        delivery = getattr(self, "delivery", None)
-        is_email_due = delivery and not (delivery.sent_at or delivery.error)
-        return bool(self.finished_at and not is_email_due)
+        if not self.finished_at:
+            return False
+        if delivery := getattr(self, "delivery", None):
+            return bool(delivery.sent_at or delivery.error)
+        # The job creates the Delivery just after the export has ended, unless its process dies in between.
+        is_email_due = self.owner.email and self.owner.is_active
+        return not is_email_due or timezone.now() - self.finished_at > timedelta(seconds=10)
 
     def claim(self):
         """Change the state from waiting to running. Return whether this process did it."""

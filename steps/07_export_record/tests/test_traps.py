@@ -3,7 +3,7 @@
 import pytest
 
 from tests.exporting import NEW, logged_in, posix, post, request_export, silent_smtp, wait_for_jobs
-from tests.servers import wait_for
+from tests.servers import smtp, wait_for
 
 pytestmark = [pytest.mark.server, posix, pytest.mark.covers("exports", "tests/exporting.py", "gunicorn.conf.py")]
 
@@ -43,6 +43,16 @@ def test_trap_a_process_that_dies_at_its_email_leaves_it_being_sent_forever(libr
             wait_for(lambda: not library.processes(), "the process to end")
             assert library.export(export_id)["state"] == "done"  # the file is there
             assert "is being sent" in client.get(f"/exports/{export_id}/").text
+
+
+def test_trap_a_mail_server_that_accepts_less_than_our_limit_gets_no_link(library):
+    with smtp(size_limit=20_000) as (url, emails):
+        library.variables["EMAIL_URL"] = url
+        with library.site() as site, logged_in(site) as client:
+            export_id = request_export(client)
+            wait_for(lambda: "could not be sent" in client.get(f"/exports/{export_id}/").text, "the error")
+            assert client.get(f"/exports/{export_id}/download/").status_code == 200
+            assert emails == []
 
 
 def test_trap_a_double_click_is_two_exports(library):

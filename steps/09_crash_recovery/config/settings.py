@@ -100,6 +100,7 @@ if django.VERSION < (6, 1):
 DEFAULT_FROM_EMAIL = "library@example.com"
 
 MEDIA_ROOT = DATA_DIR / "files"  # no URL leads here, so a view returns these files
+FILE_UPLOAD_PERMISSIONS = None  # no chmod, which many network shares deny
 STORAGES = {
     "default": storage(os.environ.get("STORAGE_URL")),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

@@ -1,6 +1,7 @@
 """The librarian's side: search, filters, and an ISBN typed as it is printed."""
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
 from library.factories import AuthorFactory, BookFactory
@@ -53,6 +54,11 @@ def test_a_wrong_isbn_is_refused_beside_its_field(admin_client):
 def test_visitors_have_no_admin(client, admin_client):
     assert admin_client.get(reverse(BOOKS)).status_code == 200
     assert client.get(reverse(BOOKS)).status_code == 302
+
+
+def test_a_form_from_before_the_last_login_gets_a_page_that_says_what_to_do():
+    answer = Client(enforce_csrf_checks=True).post("/admin/login/")  # each login changes the token of all forms
+    assert answer.status_code == 403 and "<h1>Please try again</h1>" in answer.content.decode()
 
 
 def add_book(admin_client, isbn):

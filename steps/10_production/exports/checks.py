@@ -2,6 +2,9 @@
 
 from django.conf import settings
 from django.core.checks import Error, Tags, register
+from django.db import router
+
+from exports.models import Export
 
 IN_THE_REQUEST = ("ImmediateBackend", "DummyBackend")
 
@@ -14,6 +17,15 @@ def check_runner(app_configs, **kwargs):
         return []
     message = f"TASKS has no backend {settings.EXPORT_RUNNER!r} that runs exports in the background."
     return [Error(message, hint="See TASKS in config/settings.py.", id="exports.E001")]
+
+
+@register
+def check_routers(app_configs, **kwargs):
+    """A replica lags behind, so an export would look as it did before the last update."""
+    if router.db_for_read(Export) == router.db_for_write(Export):
+        return []
+    hint = "Let db_for_read() return None for all models but those of the library."
+    return [Error("DATABASE_ROUTERS reads exports from a replica.", hint=hint, id="exports.E002")]
 
 
 @register(Tags.security, deploy=True)

@@ -143,3 +143,9 @@ def test_ctrl_c_is_one_line(monkeypatch):
     monkeypatch.setattr("library.management.commands.email_book.fetch", stopped)
     with pytest.raises(CommandError, match="Stopped"):
         call_command("email_book", "9780316769488", "reader@example.com")
+
+
+@pytest.mark.server
+def test_it_needs_no_database(tmp_path):
+    done = manage(tmp_path / "no folder" / "db.sqlite3", "email_book", "123", "reader@example.com")
+    assert (done.returncode, done.stderr) == (1, "CommandError: 123 is not a valid ISBN (wrong check digit).\n")

@@ -103,6 +103,13 @@ def test_settings_without_a_backend_are_refused(library):
     assert "(exports.E001) TASKS has no backend 'default' that runs exports in the background." in done.stderr
 
 
+def test_a_replica_that_exports_are_read_from_is_refused(library):
+    library.variables["DJANGO_SETTINGS_MODULE"] = "tests.settings_replica"
+    done = library.manage("check")
+    assert done.returncode == 1
+    assert "(exports.E002) DATABASE_ROUTERS reads exports from a replica." in done.stderr
+
+
 def test_all_variables_of_the_shipped_file_are_read(library):
     code = "".join((STEP / "config" / name).read_text() for name in ("settings.py", "production.py"))
     names = re.findall(r"^#?([A-Z0-9_]+)=", (DEPLOY / "library.env").read_text(), re.MULTILINE)

@@ -115,6 +115,7 @@ EXPORT_ACCEL_URL = os.environ.get("EXPORT_ACCEL_URL", "")  # where nginx finds M
 if EXPORT_ACCEL_URL and not (EXPORT_ACCEL_URL.startswith("/") and EXPORT_ACCEL_URL.endswith("/")):
     raise ImproperlyConfigured("EXPORT_ACCEL_URL must begin and end with /, such as /files/.")
 MEDIA_ROOT = DATA_DIR / "files"  # no URL leads here, so a view returns these files
+FILE_UPLOAD_PERMISSIONS = None  # no chmod, which many network shares deny
 STORAGES = {
     "default": storage(os.environ.get("STORAGE_URL")),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

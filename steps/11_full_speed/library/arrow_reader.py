@@ -65,4 +65,4 @@ if __name__ == "__main__":
     except BrokenPipeError:
         sys.exit(1)
     except Exception as error:
-        sys.exit(str(error).splitlines()[0])
+        sys.exit((str(error).splitlines() or [type(error).__name__])[0])

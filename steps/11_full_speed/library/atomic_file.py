@@ -46,10 +46,13 @@ def copy_permissions(old, new):
     for owner, group in ((-1, before.st_gid), (before.st_uid, -1)):  # only root can change the owner
         with suppress(OSError, AttributeError):  # Windows has no chown
             os.chown(new, owner, group)
+    with suppress(OSError, AttributeError):  # only Linux has removexattr
+        os.removexattr(new, "system.posix_acl_access")  # the ACL that a folder gives to new files
     with suppress(OSError):
         shutil.copystat(old, new)
-    if new.stat().st_gid != before.st_gid:  # the permissions were for another group
-        new.chmod(new.stat().st_mode & ~0o070)
+    with suppress(OSError):
+        if new.stat().st_gid != before.st_gid:  # the permissions were for another group
+            new.chmod(new.stat().st_mode & ~0o070)
     with suppress(OSError):
         os.utime(new)
 

@@ -5,7 +5,7 @@ import random
 import threading
 import tracemalloc
 import zipfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -184,6 +184,12 @@ def test_a_try_that_takes_too_long_fails(export, settings):
     settings.EXPORT_TIME_LIMIT = -1
     export = run(export)
     assert (export.state, export.error) == ("failed", "The export took too long. Please choose fewer books.")
+
+
+def test_a_worker_whose_clock_is_set_forward_has_the_same_time_limit(export, monkeypatch):
+    token, now = export.claim(), timezone.now
+    monkeypatch.setattr(timezone, "now", lambda: now() + timedelta(days=1))
+    export.report(token)
 
 
 def test_a_try_that_hangs_has_no_heartbeat_after_the_time_limit(export, settings):

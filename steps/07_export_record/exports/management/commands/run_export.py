@@ -13,6 +13,7 @@ from library.signals import sigterm_as_ctrl_c
 
 class Command(BaseCommand):
     help = "Write the file of a waiting export, and email it to its owner."
+    requires_system_checks = []  # some checks read the database, and their error would be a traceback
 
     def add_arguments(self, parser):
         parser.add_argument("id", metavar="ID", type=UUID, help="the last part of the URL of the export's page")

@@ -87,8 +87,8 @@ def clear_errors(name):
     except FileNotFoundError as error:
         folder = Path(error.filename or name).parent
         raise CommandError(f"{name} can't be written. There is no folder {folder}.") from None
-    except OSError as error:
-        raise CommandError(f"{name} can't be written: {error.strerror}.") from error
+    except (OSError, MemoryError) as error:
+        raise CommandError(f"{name} can't be written: {getattr(error, 'strerror', 'no memory is left')}.") from error
     except ValueError as error:  # for example a NUL in the name of the file
         raise CommandError(f"{name!r} was not written: {error}.") from error
     except DatabaseError as error:
