@@ -58,7 +58,7 @@ def test_djangos_check_for_deployments_finds_nothing(library):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_what_is_for_learning_only_is_refused(settings):
+def test_what_is_for_learning_only_is_refused(db, settings):
     call_command("check")
     settings.EXPORT_RUNNER = "celery"
     with pytest.raises(SystemCheckError) as refused:
@@ -100,7 +100,7 @@ def test_a_missing_or_wrong_variable_is_named(monkeypatch, tmp_path, name, value
         production(monkeypatch, tmp_path, **{name: value})
 
 
-def test_settings_without_a_backend_are_refused(settings):
+def test_settings_without_a_backend_are_refused(db, settings):
     del settings.TASKS
     settings.EXPORT_RUNNER = "default"
     with pytest.raises(SystemCheckError, match=r"\(exports.E001\) TASKS has no backend 'default' that runs"):
