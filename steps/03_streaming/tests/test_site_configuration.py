@@ -87,8 +87,6 @@ def read_here(cases):
             ("EXPORT_START_TIMEOUT", "999999999999"),
             ("EXPORT_BACKOFF", "999999999999"),
             ("EXPORT_TIME_LIMIT", "2147484"),  # PostgreSQL's statement_timeout ends here
-            ("EXPORT_ACCEL_URL", "files"),
-            ("EXPORT_ACCEL_URL", "/files"),
         ]
     ),
 )

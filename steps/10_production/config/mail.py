@@ -6,7 +6,8 @@ from urllib.parse import unquote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 PORTS = {"smtp": 25, "submission": 587, "smtps": 465}
-URL = re.compile(r"(smtp|submission|smtps)://([^/?#]+@)?([\w.-]+|\[[\da-fA-F:]+\])(:\d+)?/?")
+# An unquoted #, / or ? in the password would end the host. Django logs in only with both, a user and a password.
+URL = re.compile(r"(smtp|submission|smtps)://([^/?#:]+:[^/?#]+@)?([\w.-]+|\[[\da-fA-F:]+\])(:\d+)?/?")
 HINT = """EMAIL_URL must look like submission://user:password@host (or smtp:, or smtps:).
 In user and password, write # as %23, / as %2F, ? as %3F and @ as %40. Give both or neither, in ASCII characters."""
 
@@ -15,19 +16,16 @@ def mailer(url, folder):
     """Return a mailer for Django 6.1's MAILERS. Without a URL, each email becomes a file in `folder`."""
     if not url:
         return {"BACKEND": "django.core.mail.backends.filebased.EmailBackend", "OPTIONS": {"file_path": str(folder)}}
-    # With an unquoted # or / or ? in the password, another text would be taken for the host.
-    if not URL.fullmatch(url):
-        raise ImproperlyConfigured(HINT)
     try:
+        if not URL.fullmatch(url):
+            raise ValueError
         parts = urlsplit(url)
         port = parts.port or PORTS[parts.scheme]
         parts.hostname.encode("idna")  # an invalid name is a ValueError
+        username, password = unquote(parts.username or ""), unquote(parts.password or "")
+        (username + password).encode("ascii")  # as smtplib does
     except ValueError:
         raise ImproperlyConfigured(HINT) from None
-    username, password = unquote(parts.username or ""), unquote(parts.password or "")
-    # Python's smtplib encodes both as ASCII, and Django logs in only if there are both.
-    if not (username + password).isascii() or bool(username) != bool(password):
-        raise ImproperlyConfigured(HINT)
     options = {
         "host": parts.hostname,
         "port": port,

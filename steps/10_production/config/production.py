@@ -1,12 +1,6 @@
 """Settings for a site that others can reach: DJANGO_SETTINGS_MODULE=config.production.
 
-All environment variables are in deploy/library.env. These have no default here:
-
-SECRET_KEY     fifty random characters: python -c "import secrets; print(secrets.token_urlsafe(50))"
-ALLOWED_HOSTS  books.example.com, or several hosts with commas between them
-SITE_URL       https://books.example.com
-EMAIL_FROM     library@books.example.com
-DATABASE_URL, EMAIL_URL, DATA_DIR, and with EXPORT_RUNNER=celery CELERY_BROKER_URL
+deploy/library.env has all environment variables. A secret or an address has no default here.
 """
 
 import os
@@ -25,8 +19,9 @@ ALLOWED_HOSTS = [*required("ALLOWED_HOSTS").replace(" ", "").split(","), "127.0.
 DEFAULT_FROM_EMAIL = required("EMAIL_FROM")
 if not re.fullmatch(r"([^<>@\r\n]*<)?[^<>@\s]+@[^<>@\s]+>?", DEFAULT_FROM_EMAIL):
     raise ImproperlyConfigured("EMAIL_FROM must be an address, such as library@books.example.com.")
+# Without these, the site would use the learner's defaults of config/settings.py.
 for name in ("DATABASE_URL", "EMAIL_URL", "DATA_DIR"):
-    required(name)  # config/settings.py has a default for learners
+    required(name)
 if EXPORT_RUNNER == "celery":
     required("CELERY_BROKER_URL")
 if not required("SITE_URL").startswith("https://"):
@@ -49,21 +44,21 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
 ]
 
-# A locked row must not hold all requests, and a client that reads nothing must not hold a transaction.
-# Commands that need more time, such as migrate, get other values in PGOPTIONS.
+# A locked row must not hold all requests, and a client that reads nothing must not hold a transaction. A command that
+# needs more time, such as migrate, has its own timeouts in PGOPTIONS.
+TIMEOUTS = "-c lock_timeout=3s -c statement_timeout={seconds}s -c idle_in_transaction_session_timeout=60s"
+# Other defaults of the server would break our updates, and Python can't read other dates.
+FIXED = r"-c default_transaction_isolation=read\ committed -c DateStyle=ISO"
+
 for alias, database in DATABASES.items():
-    database["CONN_MAX_AGE"] = 60  # seconds
-    database["CONN_HEALTH_CHECKS"] = True
+    database.update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)  # seconds
     if database["ENGINE"] == "django.db.backends.postgresql":
-        # PgBouncer can run the next query on another connection. An export reads in a transaction, and for longer.
-        database["DISABLE_SERVER_SIDE_CURSORS"] = alias != "snapshot"
-        limit = EXPORT_TIME_LIMIT if alias == "snapshot" else 30  # seconds
-        timeouts = f"-c lock_timeout=3s -c statement_timeout={limit}s -c idle_in_transaction_session_timeout=60s"
-        # Other defaults of the server would break our updates, and Python can't read other dates.
-        fixed = r"-c default_transaction_isolation=read\ committed -c DateStyle=ISO"
-        given = database.get("OPTIONS", {})  # from DATABASE_URL
-        all_options = [given.get("options", ""), fixed, os.environ.get("PGOPTIONS") or timeouts]
-        database["OPTIONS"] = {**given, "options": " ".join(all_options).strip()}
+        reads_exports = alias == "snapshot"  # in a transaction, and for a long time
+        # Outside of a transaction, PgBouncer can run the next query on another connection, which has no such cursor.
+        database["DISABLE_SERVER_SIDE_CURSORS"] = not reads_exports
+        timeouts = os.environ.get("PGOPTIONS") or TIMEOUTS.format(seconds=EXPORT_TIME_LIMIT if reads_exports else 30)
+        given = database.get("OPTIONS", {})  # from DATABASE_URL and config/settings.py
+        database["OPTIONS"] = {**given, "options": f"{given.get('options', '')} {FIXED} {timeouts}"}
 
 # Django and the exports log JSON objects, one in each line. "export" is the id of the export that the line is about.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

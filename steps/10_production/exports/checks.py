@@ -30,7 +30,7 @@ def check_routers(app_configs, **kwargs):
 
 @register(Tags.security, deploy=True)
 def check_defaults(app_configs, **kwargs):
-    """Refuse what is good for learning only, on a site that others can reach."""
+    """Refuse values that are for learning only. config/production.py refuses variables that are missing."""
     hint = "Set it to the value of your server, as in deploy/library.env."
     if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         yield Error("DATABASE_URL names a SQLite file.", hint=hint, id="exports.E101")

@@ -1,6 +1,5 @@
 """The job: write the file of an export. It doesn't know what starts it."""
 
-import contextvars
 import logging
 import threading
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from django.db import Error as DatabaseError
 from django.db import close_old_connections, connections, transaction
 
 from exports.delivery import deliver
+from exports.logs import current_export
 from exports.models import Export, LeaseLost, TookTooLong
 from exports.retry import RetryLater, is_storage_error, is_transient
 from library.book_csv import write_csv
@@ -63,6 +63,7 @@ def heartbeat(export, token):
     is_over = threading.Event()
 
     def beat():
+        current_export.set(str(export.pk))  # a thread begins without the values of the other's ContextVars
         while not is_over.wait(settings.EXPORT_LEASE / 5):
             try:
                 export.report(token)
@@ -73,8 +74,7 @@ def heartbeat(export, token):
                 connections["progress"].close()  # the next heartbeat gets a new connection
         connections.close_all()  # those of this thread
 
-    # A thread begins with an empty context, and so its lines in the log would not have the id of the export.
-    thread = threading.Thread(target=contextvars.copy_context().run, args=[beat], daemon=True)
+    thread = threading.Thread(target=beat, daemon=True)
     thread.start()
     try:
         yield

@@ -81,19 +81,26 @@ def export_progress(request, pk):
 @never_cache
 @require_safe
 def export_download(request, pk):
-    """Return the file, or let nginx or the bucket send it. Only the owner of an export can download it."""
+    """Return the file. Only the owner of an export can download it."""
     export = get_object_or_404(request.user.exports, pk=pk, state=State.DONE)
-    disposition = f'attachment; filename="{export.name}"'
-    if not isinstance(export.file.storage, FileSystemStorage):  # a bucket: the link works for an hour
-        return redirect(export.file.storage.url(export.file.name, {"ResponseContentDisposition": disposition}))
-    if settings.EXPORT_ACCEL_URL:
-        headers = {"X-Accel-Redirect": settings.EXPORT_ACCEL_URL + export.file.name, "Content-Disposition": disposition}
-        return HttpResponse(headers=headers, content_type="text/csv; charset=utf-8")
+    if response := sent_by_others(export):
+        return response
     try:
         file = export.file.open()
     except FileNotFoundError:
         raise Http404("The file has been deleted.") from None
     return FileResponse(file, as_attachment=True, filename=export.name, content_type="text/csv; charset=utf-8")
+
+
+def sent_by_others(export):
+    """Return a response that lets the bucket or nginx send the file, or None if Django has to."""
+    name, disposition = export.file.name, f'attachment; filename="{export.name}"'
+    if not isinstance(export.file.storage, FileSystemStorage):  # a bucket: the link works for an hour
+        return redirect(export.file.storage.url(name, {"ResponseContentDisposition": disposition}))
+    if folder := settings.EXPORT_ACCEL_URL.strip("/"):
+        headers = {"X-Accel-Redirect": f"/{folder}/{name}", "Content-Disposition": disposition}
+        return HttpResponse(headers=headers, content_type="text/csv; charset=utf-8")
+    return None
 
 
 def by_button(view):

@@ -9,6 +9,7 @@ from django.test import override_settings
 
 from tests.databases import copied, seeded
 from tests.exporting import Library, add_users
+from tests.postgresql import seeded_postgresql
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -59,6 +60,13 @@ def library(tmp_path):
 def large_library(tmp_path):
     """A library with 400,000 books and two users. An export takes several seconds."""
     return Library(copied(seeded(400_000, then=add_users), tmp_path), tmp_path)
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """The URL of a PostgreSQL server with 300 books and two users. Many tests use it, one after the other."""
+    with seeded_postgresql(300) as url:
+        yield url
 
 
 @pytest.fixture

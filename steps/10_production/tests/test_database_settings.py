@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from tests.postgresql import seeded_postgresql
 from tests.servers import manage
 from tests.test_production import ENVIRONMENT
 
@@ -118,11 +117,10 @@ for name, value in json.loads(sys.stdin.read()):
 
 
 @pytest.mark.parametrize("settings", [FEW, pytest.param(MANY, marks=pytest.mark.slow)], ids=["few", "many"])
-def test_the_settings_of_the_role_change_nothing(tmp_path, settings):
-    with seeded_postgresql(300) as url:
-        variables = {**ENVIRONMENT, "DATA_DIR": str(tmp_path)}
-        code = CODE.replace("settings.URL", repr(url)).replace("\\\\", "\\")
-        done = manage(url, "shell", "-v0", "-c", code, variables=variables, input=json.dumps(settings))
+def test_the_settings_of_the_role_change_nothing(tmp_path, postgres, settings):
+    variables = {**ENVIRONMENT, "DATA_DIR": str(tmp_path)}
+    code = CODE.replace("settings.URL", repr(postgres)).replace("\\\\", "\\")
+    done = manage(postgres, "shell", "-v0", "-c", code, variables=variables, input=json.dumps(settings))
     print(done.stdout, done.stderr[-3000:])
     found = [json.loads(line) for line in done.stdout.splitlines()]
     expected = ["done", [200, 200, 200, 200], True, True]

@@ -6,7 +6,6 @@ import psycopg
 import pytest
 
 from tests.exporting import NEW, Library, logged_in, post
-from tests.postgresql import seeded_postgresql
 
 pytestmark = [pytest.mark.server, pytest.mark.covers("exports", "backends/base.py", "config/settings.py")]
 COUNT = "SELECT count(*) AS exports FROM exports_export"
@@ -17,12 +16,6 @@ CREATE OR REPLACE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
     'BEGIN PERFORM pg_sleep(0.2); RETURN NEW; END';
 CREATE OR REPLACE TRIGGER slow BEFORE INSERT ON exports_export FOR EACH ROW EXECUTE FUNCTION slow();
 """
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    with seeded_postgresql(300) as url:
-        yield url
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])

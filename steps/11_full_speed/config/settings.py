@@ -19,7 +19,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import django
-from django.core.exceptions import ImproperlyConfigured
 
 from backends.compat import APPS
 from config.env import broker, database, number, one_of, seconds, site_url, time_zone
@@ -112,8 +111,6 @@ DEFAULT_FROM_EMAIL = "library@example.com"
 
 EXPORT_TMP_DIR = DATA_DIR / "tmp"  # for unfinished files
 EXPORT_ACCEL_URL = os.environ.get("EXPORT_ACCEL_URL", "")  # where nginx finds MEDIA_ROOT, see deploy/nginx.conf
-if EXPORT_ACCEL_URL and not (EXPORT_ACCEL_URL.startswith("/") and EXPORT_ACCEL_URL.endswith("/")):
-    raise ImproperlyConfigured("EXPORT_ACCEL_URL must begin and end with /, such as /files/.")
 MEDIA_ROOT = DATA_DIR / "files"  # no URL leads here, so a view returns these files
 FILE_UPLOAD_PERMISSIONS = None  # no chmod, which many network shares deny
 STORAGES = {

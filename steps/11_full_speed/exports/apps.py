@@ -1,4 +1,4 @@
-"""The app of exports."""
+"""Exports: a user asks for a file and gets it by email."""
 
 from django.apps import AppConfig
 

@@ -82,7 +82,6 @@ class Export(models.Model):
                 fields=["owner", "filters"],
                 condition=Q(state__in=["waiting", "running"]),
                 name="export_active_once",
-                violation_error_message="This export is already active.",
             ),
         ]
         indexes = [

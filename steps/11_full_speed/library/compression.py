@@ -4,7 +4,7 @@ import gzip
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
@@ -16,55 +16,49 @@ AHEAD = 16  # chunks that wait for the thread
 @contextmanager
 def compressed(file, method, name):
     """Yield a file whose bytes arrive compressed in `file`. `name` is the name inside the archive."""
-    output = UntilAnError(file)
-    if method == "gzip":
-        # Level 6, as in the program gzip. Python's default, 9, takes a third longer and saves less than 1 %.
-        # The time is 0, which means "unknown", because the format has no times before 1970 and after 2106.
-        with gzip.GzipFile(name, "wb", compresslevel=6, fileobj=output, mtime=0) as target:
-            with in_thread(target) as thread, output:
-                yield thread
-    elif method == "zip":
-        member = ZipInfo(name, min(max(FIRST_TIME, time.localtime()[:6]), LAST_TIME))
-        member.compress_type = ZIP_DEFLATED
-        with ZipFile(output, "w") as archive, archive.open(member, "w", force_zip64=True) as target:
-            with in_thread(target) as thread, output:
-                yield thread
-    elif method == "zstd":
-        import zstandard
-
-        with zstandard.ZstdCompressor(threads=1).stream_writer(output, closefd=False) as target, output:
-            yield target
-    else:
+    if method is None:
         yield file
+        return
+    output = Output(file)
+    with ExitStack() as stack:
+        if method == "gzip":
+            # Level 6, as in the program gzip. Python's default, 9, takes a third longer and saves less than 1 %.
+            # The time is 0, which means "unknown", because the format has no times before 1970 and after 2106.
+            target = stack.enter_context(gzip.GzipFile(name, "wb", compresslevel=6, fileobj=output, mtime=0))
+        elif method == "zip":
+            member = ZipInfo(name, min(max(FIRST_TIME, time.localtime()[:6]), LAST_TIME))
+            member.compress_type = ZIP_DEFLATED
+            archive = stack.enter_context(ZipFile(output, "w"))
+            target = stack.enter_context(archive.open(member, "w", force_zip64=True))
+        else:
+            import zstandard
+
+            target = stack.enter_context(zstandard.ZstdCompressor().stream_writer(output, closefd=False))
+        try:
+            with in_thread(target) as thread:
+                yield thread
+        except BaseException:
+            # The compressor still writes the end of the archive. In a pipe, what has arrived would look complete.
+            output.write = len
+            raise
 
 
-class UntilAnError:
-    """A file that drops what is written after an error in its block.
-
-    A compressor writes the end of the archive also after an error. In a pipe, what has arrived would look complete.
-    """
+class Output:
+    """A file whose `write` can be replaced."""
 
     def __init__(self, file):
-        self.file, self.is_broken = file, False
-
-    def write(self, data):
-        return len(data) if self.is_broken else self.file.write(data)
+        self.file, self.write = file, file.write
 
     def __getattr__(self, name):
         return getattr(self.file, name)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, traceback):
-        self.is_broken = error is not None
 
 
 @contextmanager
 def in_thread(file):
     """Yield a file whose writes happen in a thread, so the database is read while earlier data is compressed.
 
-    zlib releases Python's lock, so the thread uses a second core. An error is raised by a later write, or at the end.
+    A compressor releases Python's lock, so the thread uses a second core. An error is raised by a later write, or at
+    the end.
     """
     thread, waiting = ThreadPoolExecutor(1), deque()
 

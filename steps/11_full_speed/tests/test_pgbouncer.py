@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.services,
     pytest.mark.covers("config", "library/book_csv.py", "exports/job.py", "exports/models.py"),
 ]
-BOOKS = 20_000  # ten times as many as a cursor returns at a time
+BOOKS = 8_000  # four times as many as a cursor returns at a time
 INI = """
 [databases]
 postgres = host=127.0.0.1 port={upstream} user=library

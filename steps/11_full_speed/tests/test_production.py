@@ -2,17 +2,21 @@
 
 import json
 import re
+import runpy
 import shutil
 import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
 
 import httpx
 import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 
-from tests.postgresql import seeded_postgresql
 from tests.servers import (
     STEP,
     environment,
@@ -20,7 +24,6 @@ from tests.servers import (
     gunicorn,
     manage,
     nginx,
-    postgresql,
     process,
     program,
     smtp,
@@ -40,25 +43,29 @@ ENVIRONMENT = {
 }
 
 
-def check(library, *options, **variables):
-    library.variables |= ENVIRONMENT | variables
-    return library.manage("check", *options)
+def production(monkeypatch, folder, **variables):
+    """Return the settings of config/production.py with these environment variables."""
+    for name, value in {**ENVIRONMENT, "DATABASE_URL": "sqlite://", "DATA_DIR": str(folder), **variables}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delitem(sys.modules, "config.settings")  # so that it's read again
+    return runpy.run_path(str(STEP / "config" / "production.py"))
 
 
 def test_djangos_check_for_deployments_finds_nothing(library):
     library.database = "postgres://library@127.0.0.1/library"
-    done = check(library, "--deploy", "--fail-level=DEBUG")
+    library.variables |= ENVIRONMENT
+    done = library.manage("check", "--deploy", "--fail-level=DEBUG")
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_what_is_for_learning_only_is_refused(library):
-    assert library.manage("check").returncode == 0
-    variables = {"DATA_DIR": str(STEP / "data"), "EXPORT_RUNNER": "celery", "CELERY_BROKER_URL": "filesystem://"}
-    done = check(library, "--deploy", **variables)
-    assert done.returncode == 1
-    assert "(exports.E101) DATABASE_URL names a SQLite file." in done.stderr
-    assert "(exports.E102) CELERY_BROKER_URL is a folder of this machine." in done.stderr
-    assert "(exports.E103) DATA_DIR is inside the code." in done.stderr
+def test_what_is_for_learning_only_is_refused(db, settings):
+    call_command("check")
+    settings.EXPORT_RUNNER = "celery"
+    with pytest.raises(SystemCheckError) as refused:
+        call_command("check", deploy=True)
+    assert "(exports.E101) DATABASE_URL names a SQLite file." in str(refused.value)
+    assert "(exports.E102) CELERY_BROKER_URL is a folder of this machine." in str(refused.value)
+    assert "(exports.E103) DATA_DIR is inside the code." in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -88,19 +95,16 @@ def test_what_is_for_learning_only_is_refused(library):
         ("EXPORT_TIME_LIMIT", "0", "EXPORT_TIME_LIMIT must be a whole number from 1"),
     ],
 )
-def test_a_missing_or_wrong_variable_is_named_in_the_last_line(library, name, value, error):
-    variables = {**environment(library.database), **ENVIRONMENT, "DATA_DIR": str(library.folder), name: value}
-    command = [sys.executable, "-c", "import config.production"]
-    done = subprocess.run(command, cwd=STEP, env=variables, capture_output=True, text=True)
-    assert done.returncode != 0
-    assert error in done.stderr.strip().splitlines()[-1]
+def test_a_missing_or_wrong_variable_is_named(monkeypatch, tmp_path, name, value, error):
+    with pytest.raises(ImproperlyConfigured, match=re.escape(error)):
+        production(monkeypatch, tmp_path, **{name: value})
 
 
-def test_settings_without_a_backend_are_refused(library):
-    library.variables["DJANGO_SETTINGS_MODULE"] = "tests.settings_no_tasks"
-    done = library.manage("check")
-    assert done.returncode == 1
-    assert "(exports.E001) TASKS has no backend 'default' that runs exports in the background." in done.stderr
+def test_settings_without_a_backend_are_refused(db, settings):
+    del settings.TASKS
+    settings.EXPORT_RUNNER = "default"
+    with pytest.raises(SystemCheckError, match=r"\(exports.E001\) TASKS has no backend 'default' that runs"):
+        call_command("check")
 
 
 def test_a_replica_that_exports_are_read_from_is_refused(library):
@@ -163,30 +167,31 @@ def test_the_health_page_counts_overdue_exports_and_is_a_503_without_the_databas
 
 
 @pytest.mark.services
-def test_a_locked_row_does_not_hold_the_requests_of_others(tmp_path):
+def test_a_locked_row_does_not_hold_the_requests_of_others(tmp_path, postgres):
     import psycopg
 
-    with seeded_postgresql(300) as url, psycopg.connect(url) as connection:
-        variables = {**ENVIRONMENT, "DATA_DIR": str(tmp_path), "DATABASE_URL": url}
+    with psycopg.connect(postgres) as connection:
+        variables = {**ENVIRONMENT, "DATA_DIR": str(tmp_path), "DATABASE_URL": postgres}
         connection.execute("SELECT * FROM auth_user FOR UPDATE")  # and no commit
         code = (
             "from exports.limits import request_export; from django.contrib.auth.models import User; "
             "request_export(User.objects.get(username='reader'), {})"
         )
-        done = manage(url, "shell", "-v0", "-c", code, variables=variables)
+        done = manage(postgres, "shell", "-v0", "-c", code, variables=variables)
         assert "canceling statement due to lock timeout" in done.stderr
 
 
 @pytest.mark.services
-def test_connections_are_reused_and_replaced_when_the_database_has_closed_them(tmp_path):
+def test_connections_are_reused_and_replaced_when_the_database_has_closed_them(tmp_path, postgres):
     import psycopg
 
-    with seeded_postgresql(300) as url, psycopg.connect(url, autocommit=True) as connection:
+    with psycopg.connect(postgres, autocommit=True) as connection:
         others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         variables = {**ENVIRONMENT, "DATA_DIR": str(tmp_path)}
         del variables["DJANGO_SETTINGS_MODULE"]
         options = {"settings": "config.production", "variables": variables}
-        with gunicorn(url, tmp_path / "gunicorn.log", "--threads=1", "--worker-class=sync", **options) as site:
+        wait_for(lambda: not connection.execute(f"SELECT 1 {others}").fetchall(), "the end of earlier tests")
+        with gunicorn(postgres, tmp_path / "gunicorn.log", "--threads=1", "--worker-class=sync", **options) as site:
 
             def used():
                 """Return the processes of PostgreSQL that serve the site's connections after a request."""
@@ -201,7 +206,7 @@ def test_connections_are_reused_and_replaced_when_the_database_has_closed_them(t
 
 
 @pytest.mark.services
-def test_each_connection_has_timeouts_and_migrate_has_its_own(tmp_path):
+def test_each_connection_has_timeouts_and_migrate_has_its_own(tmp_path, postgres):
     code = """
 from django.db import connections
 for alias in connections:
@@ -211,14 +216,13 @@ for alias in connections:
         print(alias, *cursor.fetchone())
 """
     (migrate,) = re.findall(r'PGOPTIONS=(.*)"', (DEPLOY / "library-migrate.service").read_text())
-    with postgresql() as url:
-        url += "?options=-c%20search_path%3Dbooks"  # also if the URL has options
-        variables = {**ENVIRONMENT, "DATA_DIR": str(tmp_path), "DATABASE_URL": url}
-        done = manage(url, "shell", "-v0", "-c", code, variables=variables)
-        expected = ["default 3s 30s 1min books", "progress 3s 30s 1min books", "snapshot 3s 1h 1min books"]
-        assert done.stdout.splitlines() == expected, done.stderr
-        done = manage(url, "shell", "-v0", "-c", code, variables=variables | {"PGOPTIONS": migrate})
-        assert done.stdout.splitlines()[0] == "default 5s 0 0 books", done.stderr
+    url = f"{postgres}?options=-c%20search_path%3Dbooks"  # also if the URL has options
+    variables = {**ENVIRONMENT, "DATA_DIR": str(tmp_path), "DATABASE_URL": url}
+    done = manage(url, "shell", "-v0", "-c", code, variables=variables)
+    expected = ["default 3s 30s 1min books", "progress 3s 30s 1min books", "snapshot 3s 1h 1min books"]
+    assert done.stdout.splitlines() == expected, done.stderr
+    done = manage(url, "shell", "-v0", "-c", code, variables=variables | {"PGOPTIONS": migrate})
+    assert done.stdout.splitlines()[0] == "default 5s 0 0 books", done.stderr
 
 
 def test_systemd_accepts_the_shipped_units(tmp_path):
@@ -306,7 +310,8 @@ def test_the_exports_that_the_reaper_starts_outlive_its_unit():
     assert "\nKillMode=process\n" in (DEPLOY / "library-reap.service").read_text()
 
 
-def test_the_timers_call_commands_of_this_step(library):
+def test_the_timers_call_commands_of_this_step(db, settings, tmp_path):
+    settings.MEDIA_ROOT = settings.EXPORT_TMP_DIR = tmp_path
     lines = [line for unit in DEPLOY.glob("*.service") for line in unit.read_text().splitlines()]
     calls = [
         line.partition("manage.py ")[2].split() for line in lines if line.startswith("ExecStart=") and "manage" in line
@@ -315,8 +320,7 @@ def test_the_timers_call_commands_of_this_step(library):
     assert names == {"reap_exports", "prune_exports", "prune_db_task_results", "clearsessions", "db_worker", "migrate"}
     for call in calls:
         if call[0] != "db_worker":
-            done = library.manage(*call)
-            assert done.returncode == 0, done.stderr
+            call_command(*call)
 
 
 @pytest.fixture
@@ -348,7 +352,7 @@ def shipped_nginx(site, library, tmp_path):
 def test_nginx_accepts_the_shipped_configuration_and_sends_the_files(library, tmp_path, certificate):
     export_id = library.add_export(genre="novel")
     library.manage("run_task", "exports.tasks.run_export", f'[["{export_id}"], {{}}]')
-    library.variables |= ENVIRONMENT | {"EXPORT_ACCEL_URL": "/files/"}
+    library.variables |= ENVIRONMENT | {"EXPORT_ACCEL_URL": "/files"}  # with or without / at the end
     with (
         library.site(settings="config.production") as site,
         shipped_nginx(site, library, tmp_path) as (front, tls),
@@ -397,15 +401,14 @@ def test_one_address_can_have_four_downloads_at_a_time(large_library, tmp_path, 
         assert client.get("/books/").status_code == 200
 
 
-def test_the_hook_for_error_reports_gets_its_address(library, tmp_path):
+def test_the_hook_for_error_reports_gets_its_address(monkeypatch, tmp_path):
     """A module with the name of Sentry's library stands in for it."""
-    (tmp_path / "sentry_sdk.py").write_text("def init(**options):\n    print(options)\n")
-    dsn = "https://key@sentry.example.com/1"
-    library.variables |= ENVIRONMENT | {"PYTHONPATH": str(tmp_path), "SENTRY_DSN": dsn}
-    done = library.manage("version")
-    assert f"'dsn': '{dsn}', 'send_default_pii': False" in done.stdout, done.stderr
-    del library.variables["SENTRY_DSN"]
-    assert "dsn" not in library.manage("version").stdout
+    calls = []
+    monkeypatch.setitem(sys.modules, "sentry_sdk", SimpleNamespace(init=lambda **options: calls.append(options)))
+    production(monkeypatch, tmp_path)
+    assert calls == []
+    production(monkeypatch, tmp_path, SENTRY_DSN="https://key@sentry.example.com/1")
+    assert calls == [{"dsn": "https://key@sentry.example.com/1", "send_default_pii": False}]
 
 
 def test_the_group_of_the_service_can_read_the_files_and_others_cannot(library):
