@@ -28,7 +28,7 @@ def affected(tutorial, small):
 def test_what_depends_on_a_file(affected, small):
     expected = [
         "02_two: different",
-        "03_three: as in 02_two",
+        "03_three: different",
         "docs/01_one.md:4: 01_one/views.py page_a",
         "docs/deep/02_two.md:2: 01_one 02_two views.py",
         'tests/mistakes/02.toml:5: file = "views.py"',
@@ -54,7 +54,6 @@ def test_a_file_that_a_later_step_moves_or_retires(affected):
 
 
 def test_a_wrong_name_is_one_line(affected):
-    assert affected("01/vews.py", code=1) == ["01_one has no file vews.py. Did you mean views.py?"]
-    assert affected("01/nothing/like/it", code=1) == ["01_one has no file nothing/like/it."]
+    assert affected("01/vews.py", code=1) == ["01_one has no file vews.py."]
     assert affected("views.py", code=1) == ["Name a file of a step, like 03/library/views.py, and not views.py."]
     assert affected("9/views.py", code=1)[0].startswith("There is no step '9'.")

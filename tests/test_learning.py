@@ -50,17 +50,13 @@ def nothing_in_steps_is_ever_written():
 # What start gives.
 
 
-def test_it_starts_with_the_end_of_the_step_before(tutorial, place):
+def test_it_starts_with_the_end_of_the_step_before_or_with_a_new_project(tutorial, place):
     step = find_step("09")
     said = tutorial("start", "09").stdout
     given, ours = step_files(place / "learn" / step.name), step_files(dict(neighbours())[step])
     assert given == {name: content for name, content in ours.items() if name not in ("step.toml", "README.md")}
-    for goal in goals.read(step).goals:
-        assert goal.says in said
+    assert all(goal.says in said for goal in goals.read(step).goals)
     assert f"docs/{step.name}.md" in said and "tutorial check 09" in said
-
-
-def test_the_first_step_starts_with_a_new_project(tutorial, place):
     tutorial("start", "1", place / "mine")
     assert {"manage.py", "config/settings.py", "library/models.py"} <= step_files(place / "mine").keys()
 
@@ -90,15 +86,20 @@ def test_what_a_command_cannot_do_is_one_line_and_nothing_changes(tutorial, plac
     assert step_files(place / "mine") == {"thesis.txt": b"two years of work"}
 
 
-# What check does, with a tiny project.
+# What check does, with a tiny project. Its configuration of pytest must not replace ours.
 
 
+REMOVES = "def pytest_collection_modifyitems(items):\n    items.clear()\n"
 TINY = {
+    "pytest.toml": '[pytest]\naddopts = ["-k", "nothing"]',
+    "tests/pytest.ini": "[pytest]\naddopts = -k nothing",
+    "conftest.py": REMOVES,
+    "tests/conftest.py": REMOVES,
     "manage.py": "import os, sys\nfrom django.core.management import execute_from_command_line as execute\n"
     "os.environ['DJANGO_SETTINGS_MODULE'] = 'settings'\nexecute(sys.argv)\n",
     "settings.py": "SECRET_KEY = 'x'\n"
     "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': ':memory:'}}\n",
-    "answers.py": "one, two = 1, 2\n",
+    "answers.py": "one, two = 1, 2\n\ndef wait():\n    pass\n",
 }
 TINY_TESTS = {
     "pytest.ini": "[pytest]\npythonpath = .\nDJANGO_SETTINGS_MODULE = settings\naddopts = --strict-markers\n"
@@ -128,6 +129,7 @@ def test_one():
 
 @pytest.mark.server
 def test_two():
+    answers.wait()
     assert answers.two == 2
 
 @pytest.mark.services
@@ -150,14 +152,11 @@ EARLIER = ["tests/test_earlier.py"]
 @pytest.fixture
 def tiny(place):
     """Writes a tiny project with these changes, and checks it. Its first five goals have a test each."""
-    names = ("one", "two", "three", "four", "trap_five")
 
-    def check(files=(), also_runs=(), carried=(), **options):
-        tests = [f"tests/test_tiny.py::test_{name}" for name in names]
-        all_goals = [
-            goals.Goal(f"goal {name}", (test,), ("[try]",), (test,) if name in also_runs else ())
-            for name, test in zip(names, tests, strict=True)
-        ]
+    def check(files=(), carried=(), **options):
+        tests = {name: f"tests/test_tiny.py::test_{name}" for name in ("one", "two", "three", "four", "trap_five")}
+        all_goals = [goals.Goal(f"goal {name}", (test,), ("[try]",)) for name, test in tests.items()]
+        all_goals[-1] = replace(all_goals[-1], also_runs=(tests["trap_five"],))
         if carried:
             all_goals.append(goals.Goal("earlier steps", tuple(carried), ("[try]",), carried=True))
         task = replace(
@@ -183,29 +182,32 @@ def printed(result):
     return captured.get()
 
 
-def test_a_goal_is_reached_only_if_one_of_its_tests_ran_and_passed(tiny, monkeypatch):
+def test_a_goal_is_reached_only_if_one_of_its_tests_ran_and_passed(tiny, tmp_path, monkeypatch):
+    """The server test waits until the first goal has been reported."""
     monkeypatch.setenv("CI", "true")  # where pytest takes a skipped test for a failure
-    result, states = tiny()
-    assert states == [REACHED, REACHED, NOT_CHECKED, NOT_CHECKED, NOT_CHECKED]
+    waits = (
+        "import os, time\none, two = 1, 2\n\ndef wait():\n"
+        f"    while not os.path.exists({str(tmp_path / 'go')!r}):\n        time.sleep(0.05)\n"
+    )
+
+    def go(result):
+        if result.state(result.assignment.task.goals[0]) == REACHED:
+            (tmp_path / "go").touch()
+
+    result, states = tiny({"answers.py": waits}, changed=go)
+    assert states == [REACHED, REACHED, NOT_CHECKED, NOT_CHECKED, REACHED]
     assert result.is_complete()
     said = printed(result)
     assert "– goal three (not checked here: needs PostgreSQL, Redis or another server; run pytest steps/02_*)" in said
     assert "– goal four (not checked here: needs the program nginx" in said
-    assert "2 of 2 goals checked here reached, 3 not checked.\nAll goals reached. Compare with our solution:" in said
+    assert "✓ goal trap_five (1 of 2 tests not run here: needs the program redis)" in said
+    assert "3 of 3 goals checked here reached, 2 not checked.\nAll goals reached. Compare with our solution:" in said
     result.tests = dict.fromkeys(result.tests, ("skipped", ""))
     assert not result.is_complete()
 
 
-def test_a_trap_or_a_test_with_a_service_runs_if_its_goal_says_so(tiny):
-    result, states = tiny(also_runs=["three", "trap_five"])
-    assert states == [REACHED, REACHED, FAILED, NOT_CHECKED, REACHED]
-    said = printed(result)
-    assert "✗ goal three (1 of 1 tests failed)" in said
-    assert "✓ goal trap_five (1 of 2 tests not run here: needs the program redis)" in said
-
-
 def test_tests_of_earlier_steps_run_unless_they_need_a_server_or_cover_unchanged_code(tiny):
-    result, states = tiny({"answers.py": "one, two = 0, 2\n"}, carried=EARLIER)
+    result, states = tiny({"answers.py": TINY["answers.py"].replace("1", "0")}, carried=EARLIER)
     assert states[:2] + states[5:] == [FAILED, REACHED, FAILED]
     assert "✗ earlier steps (1 of 1 tests failed)" in printed(result)
     changed = TINY["settings.py"] + "X = 1\n"
@@ -216,39 +218,6 @@ def test_tests_of_earlier_steps_run_unless_they_need_a_server_or_cover_unchanged
         f"{EARLIER[0]}::test_settings": "failed",
         f"{EARLIER[0]}::test_trap_earlier": "left out",
     }
-
-
-def test_each_step_keeps_what_earlier_steps_do():
-    assert assignments.find("01").carried == []
-    task = assignments.find("06")
-    assert task.task.goals[-1].carried
-    assert "tests/test_send_export.py" in task.carried and "tests/test_send_export.py" not in task.tests
-    assert not [test for test in task.carried if "internals" in test or "cron" in test]
-
-
-def test_a_goal_is_known_before_the_tests_with_servers_end(tiny, tmp_path):
-    """The second goal's test waits until the first goal has been reported."""
-    waits = (
-        f"import os, time\none = 1\n\ndef __getattr__(name):\n"
-        f"    while name == 'two' and not os.path.exists({str(tmp_path / 'go')!r}):\n        time.sleep(0.05)\n"
-        f"    if name == 'two':\n        return 2\n    raise AttributeError(name)\n"
-    )
-
-    def go(result):
-        if result.tests and result.state(result.assignment.task.goals[0]) == REACHED:
-            (tmp_path / "go").touch()
-
-    assert tiny({"answers.py": waits}, changed=go)[1][:2] == [REACHED, REACHED]
-
-
-def test_a_configuration_of_pytest_does_not_replace_ours(tiny):
-    configured = {
-        "pytest.toml": '[pytest]\naddopts = ["-k", "nothing"]',
-        "tests/pytest.ini": "[pytest]\naddopts = -k nothing",
-        "conftest.py": "def pytest_collection_modifyitems(items):\n    items.clear()\n",
-        "tests/conftest.py": "def pytest_collection_modifyitems(items):\n    items.clear()\n",
-    }
-    assert tiny(configured)[0].is_complete()
 
 
 def test_tests_that_cannot_be_imported_reach_no_goal(tiny):
@@ -264,12 +233,6 @@ def result_of(place, test="", message="", trouble=""):
     return run_tests.Result(assignments.find("03"), place, trouble, tests, collected=True)
 
 
-def test_what_failed_before_the_time_was_over_is_printed(place):
-    trouble = "The tests did not end within 5 seconds."
-    said = printed(result_of(place, "test_cut_streams.py::test_x", "AssertionError: assert 1 == 2", trouble))
-    assert trouble in said and "0 of " in said and "got       assert 1 == 2" in said
-
-
 def test_a_goal_and_a_test_have_hints(place):
     goal = goals.read(find_step("03")).goals[1]
     progress.remember(assignments.find("03"), goal=goal.says, hints=2)
@@ -280,7 +243,10 @@ def test_a_goal_and_a_test_have_hints(place):
     assert progress.read(result.assignment)["hints"] == 0
 
 
-def test_without_tests_no_hint_is_given_and_the_goals_stay_as_they_were(place):
+def test_trouble_is_printed_with_what_failed_before_it_and_no_hint_is_given_without_tests(place):
+    trouble = "The tests did not end within 5 seconds."
+    said = printed(result_of(place, "test_cut_streams.py::test_x", "AssertionError: assert 1 == 2", trouble))
+    assert trouble in said and "0 of " in said and "got       assert 1 == 2" in said
     task = assignments.find("03")
     progress.remember(task, hints=1, reached=4, goals=6)
     said = printed(result_of(place, trouble="library/views.py, line 1: SyntaxError: invalid syntax"))
@@ -291,33 +257,41 @@ def test_without_tests_no_hint_is_given_and_the_goals_stay_as_they_were(place):
 # What check says of a learner's code.
 
 
+def functions(names, files):
+    """Yield the tests of files, or of files and functions, each with the name of its file."""
+    for name in names:
+        file, _, function = name.partition("[")[0].partition("::")
+        yield from (f"{file}::{test}" for test in step_changes.tests_in(files[file]) if function in ("", test))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", STEPS)
-def test_our_own_code_reaches_every_goal(tutorial, place, number):
-    """tests/test_steps_follow.py shows that the code to start from doesn't: the step's tests fail on it."""
-    said = tutorial("check", number, find_step(number), "--limit=900").stdout
-    assert "All goals reached." in said and "✗" not in said
+def test_our_own_code_reaches_every_goal(number):
+    """With one test of each goal in each file, because the step runs all of them.
+
+    tests/test_steps_follow.py shows that the code to start from reaches none: the step's tests fail on it.
+    """
+    task = assignments.find(number)
+    first = {}
+    for test in functions(task.tests + task.carried, task.test_files):
+        goal = next(goal.says for goal in task.task.goals if goal.has(test))
+        first.setdefault((goal, test.partition("::")[0]), test)
+    result = run_tests.check(replace(task, tests=[*first.values()], carried=[]), find_step(number), limit=900)
+    assert result.is_complete() and not result.ended("failed"), (result.trouble, result.tests)
 
 
 @pytest.mark.parametrize("number", STEPS)
 def test_each_test_of_a_step_belongs_to_one_goal(number):
     step = find_step(number)
     task, files = goals.read(step), step_files(step)
-
-    def functions(names):
-        """The tests of files, or of files and functions, each with the name of its file."""
-        for name in names:
-            file, _, function = name.partition("[")[0].partition("::")
-            yield from (f"{file}::{test}" for test in step_changes.tests_in(files[file]) if function in ("", test))
-
     for goal in task.goals:
-        tests = {*functions(goal.tests)}
-        assert all(any(functions([name])) for name in goal.tests), "a test is gone"
+        tests = {*functions(goal.tests, files)}
+        assert all(any(functions([name], files)) for name in goal.tests), "a test is gone"
         assert goal.hints and all(goal.hints)
         assert goal.hint_for.keys() <= {test.partition("::")[2] for test in tests}
         assert set(goal.also_runs) <= tests
-    assert all(any(functions([name])) for name in task.leaves_out), "a test is gone"
-    for test in functions(added_tests(step, dict(neighbours())[step])):
+    assert all(any(functions([name], files)) for name in task.leaves_out), "a test is gone"
+    for test in functions(added_tests(step, dict(neighbours())[step]), files):
         owners = [goal.says for goal in task.goals if goal.has(test)]
         is_left_out = test.startswith(tuple(task.leaves_out) or "-")
         assert len(owners) == 1 or (is_left_out and not owners), (test, owners)
@@ -439,21 +413,18 @@ def test_many_folders_are_a_line_each_and_a_broken_one_stops_nobody(tutorial, so
     assert done.stderr == "1 of 3 have reached all goals of 01a.\n"
 
 
-def test_a_list_without_folders_has_the_one_where_it_was_started(tutorial, place):
-    tutorial("start", "02", "mine")
-    (place / "mine" / "manage.py").unlink()
-    (row,) = csv.DictReader(io.StringIO(tutorial("check", "02", "--csv", code=1).stdout))
-    assert row["folder"] == str(place / "mine") and "has no manage.py" in row["next"]
-
-
 # The rest.
 
 
-def test_status_shows_all_steps_and_where_they_were_started(tutorial, place):
-    assert "room [red] 3\n" in tutorial("start", "03", "room [red] 3").stdout  # which is no markup
+def test_status_shows_all_steps_and_where_they_were_started(tutorial, place, monkeypatch):
+    for memory, folder in (("{broken", "mine"), ("[]", "room [red] 3")):  # the folder's name is no markup
+        (place / "progress.json").write_text(memory)
+        assert f"{folder}\n" in tutorial("start", "03", folder).stdout
     rows = tutorial("status").stdout.splitlines()
     assert [row[:2] for row in rows[1:]] == STEPS
     assert "begun" in rows[3] and "room [red] 3" in rows[3] and "–" in rows[4]
+    monkeypatch.setattr(progress, "FILE", Path("/proc/progress.json"))  # which can't be written
+    tutorial("start", "03", "other")
 
 
 def test_hints_come_one_at_a_time_until_all_goals_are_reached_or_a_new_start(tutorial, place):
@@ -480,16 +451,7 @@ def test_diff_shows_the_way_to_our_code(tutorial, place):
     assert "new file mode" in tutorial("diff", "03", "mine").stdout
 
 
-def test_a_memory_that_cannot_be_read_or_written_costs_nothing_else(tutorial, place, monkeypatch):
-    for memory, folder in (("{broken", "mine"), ("[]", "yours")):
-        (place / "progress.json").write_text(memory)
-        tutorial("start", "03", folder)
-    monkeypatch.setattr(progress, "FILE", Path("/proc/progress.json"))
-    tutorial("start", "03", "other")
-    assert "–" in tutorial("status").stdout
-
-
-def test_doctor_names_what_is_missing_and_how_to_get_it(tutorial, monkeypatch, tmp_path):
+def test_what_is_missing_is_named_with_how_to_get_it(tutorial, monkeypatch, tmp_path):
     said = tutorial("doctor").stdout
     assert re.search(r"✓ Python +all steps: 3\.11 or newer +3\.", said)
     assert len(said.partition("\n\n")[0].splitlines()) == 10
@@ -497,9 +459,6 @@ def test_doctor_names_what_is_missing_and_how_to_get_it(tutorial, monkeypatch, t
     assert re.search(r"– Chromium .* missing\. apt install chromium", tutorial("doctor").stdout)
     for arguments in (["start", "03a"], ["branches"], ["diff", "03", "."]):
         assert tutorial(*arguments, code=1).stderr == "git: No such file or directory\n"
-
-
-def test_a_command_that_lacks_a_package_says_how_to_get_it(tutorial, monkeypatch):
     for package, command in (("pytest_django", ["check", "02"]), ("import_export", ["bench"]), ("uv", ["constraints"])):
         monkeypatch.setitem(sys.modules, package, None)
         said = tutorial(*command, code=1).stderr

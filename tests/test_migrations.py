@@ -116,8 +116,8 @@ def database(request, tmp_path):
     return f"{server}/{name}"
 
 
-# From each step that has a table of exports to the next one, and from the first of them to the last.
-@databases(("07", "08"), ("08", "09"), ("09", "10"), ("10", "11"), ("07", "11"))
+# From the first step that has a table of exports to the last, and from those whose rows have more columns or states.
+@databases(("07", "11"), ("09", "10"), ("10", "11"))
 def test_a_step_migrates_every_row_of_an_earlier_step(step, before, database, tmp_path):
     then = rows(before, database, FILL, tmp_path)
     now = rows(step, database, MIGRATE, tmp_path)

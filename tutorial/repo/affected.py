@@ -1,7 +1,6 @@
 """`tutorial affected`: what depends on a file of a step, and may need an edit when the file changes."""
 
 import re
-from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,7 @@ import typer
 from tutorial import ROOT, UserError, find_step
 from tutorial.options import Root, console
 from tutorial.repo.carry import moved_to
-from tutorial.repo.step_changes import PER_STEP, about, step_files, steps_from
+from tutorial.repo.step_changes import PER_STEP, about, steps_from
 
 
 def affected(
@@ -34,9 +33,8 @@ def find_file(name, root):
     if len(parts) < 2:
         raise UserError(f"Name a file of a step, like 03/library/views.py, and not {name}.")
     step, file = find_step(parts[0], root), "/".join(parts[1:])
-    if file not in (files := step_files(step)):
-        alike = get_close_matches(file, files, n=1)
-        raise UserError(f"{step.name} has no file {file}." + (f" Did you mean {alike[0]}?" if alike else ""))
+    if not (step / file).is_file():
+        raise UserError(f"{step.name} has no file {file}.")
     return step, file
 
 
@@ -44,10 +42,8 @@ def later_copies(step, file, root):
     """The names of the file in this and the later steps, by the step's name, and a line for each later step."""
     copies, lines, edited = {step.name: file}, [], (step / file).read_bytes()
     for following in steps_from(step, root)[1:] if file not in PER_STEP else []:
-        files = step_files(following)
-        if file in files:
-            as_before = f"as in {step.name}" if files[file] == (step / file).read_bytes() else "different"
-            says = "identical" if files[file] == edited else as_before
+        if (following / file).is_file():
+            says = "identical" if (following / file).read_bytes() == edited else "different"
         elif moved := moved_to(file, (step / file).read_bytes(), step, following):
             says, file = f"missing; it may have moved: {moved} looks like it", moved
         else:
