@@ -5,10 +5,12 @@ import re
 import subprocess
 import sys
 import venv
+from functools import partial
 
 import httpx
 import pytest
 
+from tests import conftest
 from tutorial import ROOT
 from tutorial.learn.demo import wait_until_it_answers
 from tutorial.repo.step_changes import added_tests, copy_step, neighbours
@@ -36,10 +38,7 @@ def test_it_migrates_seeds_serves_and_passes_its_new_fast_tests(python, step, be
     not_ours = ("PYTEST_", "COV_", "DJANGO_", "PYTHONDONTWRITEBYTECODE")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(not_ours)}
 
-    def run(*command):
-        done = subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+    run = partial(conftest.run, cwd=folder, env=clean)
 
     # As pip does in a new environment: --exact removes what the requirements don't name.
     def install(requirements):
@@ -54,7 +53,7 @@ def test_it_migrates_seeds_serves_and_passes_its_new_fast_tests(python, step, be
     install("requirements-test.txt")
     run(python, "-m", "pytest", "-q", "--collect-only")  # everything that the tests import is installed
     fast = ["-m", "not slow and not server and not services and not browser", "tests/internals"]
-    assert re.search(r"\d+ passed", run(python, "-m", "pytest", "-q", *fast, *added_tests(step, before)))
+    assert re.search(r"\d+ passed", run(python, "-m", "pytest", "-q", *fast, *added_tests(step, before)).stdout)
 
 
 def serve(python, folder, environment):

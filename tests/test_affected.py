@@ -21,7 +21,7 @@ FILES = {
 @pytest.fixture
 def affected(tutorial, small):
     """Runs the command in the small repository. Gives the lines that it prints."""
-    write_files(small, {file: text.encode() for file, text in FILES.items()})
+    write_files(small, FILES)
     return lambda name, code=0: tutorial("affected", name, "--root", small, code=code).output.splitlines()
 
 

@@ -2,15 +2,14 @@
 
 import json
 import shutil
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from tests.conftest import TUTORIAL, run
 from tutorial import ROOT
 
-BENCH = [Path(sys.executable).with_name("tutorial"), "bench", "--rounds=1"]
+BENCH = [TUTORIAL, "bench", "--rounds=1"]
 
 
 @pytest.mark.slow
@@ -21,11 +20,10 @@ BENCH = [Path(sys.executable).with_name("tutorial"), "bench", "--rounds=1"]
 )
 def test_every_way_gives_the_same_rows(kind, ways, books, tmp_path):
     command = [*BENCH, f"--books={books}", f"--only={kind},", f"--output={tmp_path / 'speed.json'}"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    run(*command)
     measured = json.loads((tmp_path / "speed.json").read_text("utf-8"))["sizes"][str(books)]
     assert len(measured) == ways
-    assert {key for key, run in measured.items() if not (run["seconds"] > 0 and run["peak_bytes"] > 1e6)} == set()
+    assert [key for key, way in measured.items() if not (way["seconds"] > 0 and way["peak_bytes"] > 1e6)] == []
 
 
 @pytest.mark.slow
@@ -33,8 +31,7 @@ def test_what_is_not_measured_stays_if_it_is_of_the_same_machine(tmp_path):
     file = tmp_path / "speed.json"
 
     def measured():
-        command = [*BENCH, "--books=3000", "--only=native, file, sqlite", f"--output={file}"]
-        subprocess.run(command, check=True, capture_output=True)
+        run(*BENCH, "--books=3000", "--only=native, file, sqlite", f"--output={file}")
         return json.loads(file.read_text("utf-8"))
 
     others = {"pages": {"/": 1}, "sizes": {"10": {"shell": 1}, "3000": {"other": 2}}}
@@ -54,6 +51,5 @@ def test_a_way_that_gives_other_rows_is_found(tmp_path):
     path.write_text(path.read_text("utf-8").replace("raw=True", "raw=False"), "utf-8")
     # Three ways: columns, batches and lines.
     command = [sys.executable, "benchmarks/speed.py", "--books=2000", "--rounds=1", "--only=s, file, sqlite"]
-    done = subprocess.run([*command, f"--output={tmp_path / 'speed.json'}"], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "gave other rows than the ways before it" in done.stderr
+    failed = run(*command, f"--output={tmp_path / 'speed.json'}", cwd=tmp_path, code=1)
+    assert "gave other rows than the ways before it" in failed.stderr

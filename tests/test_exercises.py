@@ -1,11 +1,11 @@
 """The exercises: our solution of each passes its check, the code to begin with fails it, and every test has a goal."""
 
 import shutil
-import subprocess
 import sys
 
 import pytest
 
+from tests.conftest import run
 from tutorial import ROOT, UserError
 from tutorial.learn import assignments, run_tests
 from tutorial.repo.step_changes import write_files
@@ -45,6 +45,4 @@ def test_ruff_accepts_our_solutions(tmp_path):
         changed = {name: code for name, code in task.solution.items() if task.starter.get(name) != code}
         write_files(tmp_path / folder.name, changed)
     for command in (["check", "--output-format=concise"], ["format", "--diff"]):
-        ruff = [sys.executable, "-m", "ruff", *command, "--no-cache"]
-        done = subprocess.run(ruff, cwd=tmp_path, text=True, capture_output=True)
-        assert done.returncode == 0, done.stdout + done.stderr
+        run(sys.executable, "-m", "ruff", *command, "--no-cache", cwd=tmp_path)

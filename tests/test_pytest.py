@@ -3,11 +3,11 @@
 import os
 import re
 import shutil
-import subprocess
 import sys
 
 import pytest
 
+from tests import conftest
 from tutorial import ROOT
 from tutorial.repo.step_changes import write_files
 
@@ -37,16 +37,14 @@ def test_slow(): pass
 @pytest.fixture
 def tree(tmp_path):
     """A repository of three small steps. Step 02 and 03 have another app.py each, and step 02 lacks moved.py."""
-    (tmp_path / "pyproject.toml").write_text(PYPROJECT)
-    (tmp_path / "tests").mkdir()
-    (tmp_path / "tests" / "test_root.py").write_text("def test_root(): pass\n")
+    write_files(tmp_path, {"pyproject.toml": PYPROJECT, "tests/test_root.py": "def test_root(): pass\n"})
     for name in ("01_first", "02_second", "03_third"):
         step = tmp_path / "steps" / name
         files = {"step.toml": "", "pytest.ini": INI, "app.py": f"NAME = {name!r}\n", "same.py": "", "package/a.py": ""}
         files |= {"tests/__init__.py": "", "tests/conftest.py": ""}  # of the same module names in each step
         files |= {"tests/test_own.py": OWN.format(name), "tests/test_carried.py": CARRIED}
         files |= {"moved.py": ""} if name == "01_first" else {}
-        write_files(step, {file: text.encode() for file, text in files.items()})
+        write_files(step, files)
     return tmp_path
 
 
@@ -56,9 +54,7 @@ def run(folder, *arguments, code=0, **environment):
     # Without the plugins that these small steps don't need, each run takes half the time.
     clean |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "xdist.plugin,tutorial.repo.pytest_plugin"}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
-    done = subprocess.run(command, cwd=folder, env={**clean, **environment}, capture_output=True, text=True)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout
+    return conftest.run(*command, code=code, cwd=folder, env=clean | environment).stdout
 
 
 def counts(printed):

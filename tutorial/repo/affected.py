@@ -27,9 +27,8 @@ def affected(
 
 def find_file(name, root):
     """The folder of the step and the file in it. `name` is a path, or begins with a step: 03/library/views.py."""
-    path, steps = Path(name).resolve(), (root / "steps").resolve()
-    parts = path.relative_to(steps).parts if path.is_relative_to(steps) else Path(name).parts
-    parts = parts[1:] if parts[:1] == ("steps",) else parts
+    parts = Path(name).parts
+    parts = parts[parts.index("steps") + 1 :] if "steps" in parts else parts
     if len(parts) < 2:
         raise UserError(f"Name a file of a step, like 03/library/views.py, and not {name}.")
     step, file = find_step(parts[0], root), "/".join(parts[1:])
