@@ -44,12 +44,7 @@ def test_what_depends_on_a_file(affected, small):
         'tests/mistakes/02.toml:3: caught = ["tests/test_views.py::test_page"]',
     ]
 
-
-def test_a_file_that_a_later_step_moves_or_retires(affected):
-    said = affected("01/spawn.py")
-    assert "03_three: missing; it may have moved: runners/spawn.py looks like it" in said
-    assert "docs/03_three.md:2: 03_three/runners/spawn.py" in said
-    assert affected("1/tests/test_old.py") == ["02_two: identical", "03_three: retired"]
+    assert affected("1/tests/test_old.py") == ["02_two: identical", "03_three: missing"]
     assert affected("03/README.md") == ["Nothing depends on 03_three/README.md."]
 
 

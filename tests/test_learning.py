@@ -112,6 +112,10 @@ def test_one():
 def test_server():
     raise Exception
 
+@pytest.mark.covers("answers.py")
+def test_answers():
+    pass
+
 @pytest.mark.covers("settings.py")
 def test_settings():
     raise Exception
@@ -144,28 +148,26 @@ def test_trap_five(service):
     assert answers.two == 2
 """,
 }
-EARLIER = ["tests/test_earlier.py"]
 
 
 @pytest.fixture
 def tiny(place):
-    """Writes a tiny project with these changes, and checks it. Its first five goals have a test each."""
+    """Writes a tiny project with another answers.py, and checks it. Its first five goals have a test each."""
+    names = ("one", "two", "three", "four", "trap_five")
+    all_goals = [goals.Goal(name, (f"tests/test_tiny.py::test_{name}",), ("[try]",)) for name in names]
+    all_goals[-1] = replace(all_goals[-1], also_runs=all_goals[-1].tests)
+    all_goals.append(goals.Goal("earlier steps", ("tests/test_earlier.py",), ("[try]",), carried=True))
+    task = replace(
+        assignments.find("02"),
+        starter={name: text.encode() for name, text in TINY.items()},
+        tests=["tests/test_tiny.py"],
+        carried=["tests/test_earlier.py"],
+        test_files=TINY_TESTS,
+        task=goals.Task(all_goals, [], []),
+    )
 
-    def check(files=(), carried=(), **options):
-        tests = {name: f"tests/test_tiny.py::test_{name}" for name in ("one", "two", "three", "four", "trap_five")}
-        all_goals = [goals.Goal(f"goal {name}", (test,), ("[try]",)) for name, test in tests.items()]
-        all_goals[-1] = replace(all_goals[-1], also_runs=(tests["trap_five"],))
-        if carried:
-            all_goals.append(goals.Goal("earlier steps", tuple(carried), ("[try]",), carried=True))
-        task = replace(
-            assignments.find("02"),
-            starter={name: text.encode() for name, text in TINY.items()},
-            tests=["tests/test_tiny.py"],
-            carried=list(carried),
-            test_files={name: text.encode() for name, text in TINY_TESTS.items()},
-            task=goals.Task(all_goals, [], []),
-        )
-        write_files(place / "tiny", TINY | dict(files))
+    def check(answers, **options):
+        write_files(place / "tiny", TINY | {"answers.py": answers})
         result = run_tests.check(task, place / "tiny", **options)
         return result, [result.state(goal) for goal in all_goals]
 
@@ -191,63 +193,46 @@ def test_a_goal_is_reached_only_if_one_of_its_tests_ran_and_passed(tiny, tmp_pat
         if result.state(result.assignment.task.goals[0]) == REACHED:
             (tmp_path / "go").touch()
 
-    result, states = tiny({"answers.py": waits}, changed=go)
-    assert states == [REACHED, REACHED, NOT_CHECKED, NOT_CHECKED, REACHED]
+    result, states = tiny(waits, changed=go)
+    assert states == [REACHED, REACHED, NOT_CHECKED, NOT_CHECKED, REACHED, REACHED]
     assert result.is_complete()
     said = printed(result)
-    assert "– goal three (not checked here: needs PostgreSQL, Redis or another server; run pytest steps/02_*)" in said
-    assert "– goal four (not checked here: needs the program nginx" in said
-    assert "✓ goal trap_five (1 of 2 tests not run here: needs the program redis)" in said
-    assert "3 of 3 goals checked here reached, 2 not checked.\nAll goals reached. Compare with our solution:" in said
+    assert "– three (not checked here: needs PostgreSQL, Redis or another server; run pytest steps/02_*)" in said
+    assert "– four (not checked here: needs the program nginx" in said
+    assert "✓ trap_five (1 of 2 tests not run here: needs the program redis)" in said
+    assert "4 of 4 goals checked here reached, 2 not checked.\nAll goals reached. Compare with our solution:" in said
+    # Tests of earlier steps run unless they need a server, show a limit, or cover unchanged code.
+    ran = [test.rpartition("::")[2] for test in result.ended("passed") if test.startswith("tests/test_earlier.py")]
+    assert ran == ["test_answers", "test_one"]
     result.tests = dict.fromkeys(result.tests, ("skipped", ""))
     assert not result.is_complete()
 
 
-def test_tests_of_earlier_steps_run_unless_they_need_a_server_or_cover_unchanged_code(tiny):
-    result, states = tiny({"answers.py": TINY["answers.py"].replace("1", "0")}, carried=EARLIER)
-    assert states[:2] + states[5:] == [FAILED, REACHED, FAILED]
-    assert "✗ earlier steps (1 of 1 tests failed)" in printed(result)
-    changed = TINY["settings.py"] + "X = 1\n"
-    result, states = tiny({"answers.py": TINY["answers.py"], "settings.py": changed}, carried=EARLIER)
-    assert {test: result.tests[test][0] for test in result.tests if test.startswith(EARLIER[0])} == {
-        f"{EARLIER[0]}::test_one": "passed",
-        f"{EARLIER[0]}::test_server": "left out",
-        f"{EARLIER[0]}::test_settings": "failed",
-        f"{EARLIER[0]}::test_trap_earlier": "left out",
-    }
-
-
 def test_tests_that_cannot_be_imported_reach_no_goal(tiny):
-    result, states = tiny({"answers.py": "from settings import nothing\n"})
-    assert states == [FAILED] * 5
+    result, states = tiny("from settings import nothing\n")
+    assert states == [FAILED] * 6
     assert "tests/test_tiny.py can be run" in (said := printed(result))
     assert "got       ImportError: cannot import name 'nothing' from 'settings'" in said
 
 
-def result_of(place, test="", message="", trouble=""):
-    """A result of step 03 with one failed test, or with trouble."""
-    tests = {f"tests/{test}": ("failed", message)} if test else {}
-    return run_tests.Result(assignments.find("03"), place, trouble, tests, collected=True)
-
-
-def test_a_goal_and_a_test_have_hints(place):
-    goal = goals.read(find_step("03")).goals[1]
-    progress.remember(assignments.find("03"), goal=goal.says, hints=2)
-    said = printed(result_of(place, "test_streaming.py::test_the_first_books_arrive_long_before_the_last"))
-    assert "Hint: A list such as [chunk for chunk in csv_chunks(books)] reads all the books" in said  # not as markup
-    result = result_of(place, "test_csv_chunks.py::test_each_book_is_in_one_chunk")
-    assert "Hint: After each yield, empty the buffer" in printed(result)
-    assert progress.read(result.assignment)["hints"] == 0
-
-
-def test_trouble_is_printed_with_what_failed_before_it_and_no_hint_is_given_without_tests(place):
-    trouble = "The tests did not end within 5 seconds."
-    said = printed(result_of(place, "test_cut_streams.py::test_x", "AssertionError: assert 1 == 2", trouble))
-    assert trouble in said and "0 of " in said and "got       assert 1 == 2" in said
+def test_a_report_has_a_hint_and_trouble_comes_with_what_failed_before_it(place):
     task = assignments.find("03")
+
+    def said(test="", trouble=""):
+        """What is printed of one failed test, or of trouble."""
+        tests = {f"tests/{test}": ("failed", "AssertionError: assert 1 == 2")} if test else {}
+        return printed(run_tests.Result(task, place, trouble, tests, collected=True))
+
+    progress.remember(task, goal=task.task.goals[1].says, hints=2)
+    hint = "Hint: A list such as [chunk for chunk in csv_chunks(books)] reads all the books"  # this is no markup
+    assert hint in said("test_streaming.py::test_the_first_books_arrive_long_before_the_last")
+    hint = "Hint: After each yield, empty the buffer"  # which is for this test
+    assert hint in said("test_csv_chunks.py::test_each_book_is_in_one_chunk") and progress.read(task)["hints"] == 0
+    text = said("test_cut_streams.py::test_x", trouble := "The tests did not end within 5 seconds.")
+    assert trouble in text and "0 of " in text and "got       assert 1 == 2" in text
     progress.remember(task, hints=1, reached=4, goals=6)
-    said = printed(result_of(place, trouble="library/views.py, line 1: SyntaxError: invalid syntax"))
-    assert "SyntaxError" in said and "Correct this error" in said and "Hint" not in said and " of 6" not in said
+    text = said(trouble="library/views.py, line 1: SyntaxError: invalid syntax")
+    assert "SyntaxError" in text and "Correct this error" in text and "Hint" not in text and " of 6" not in text
     assert progress.read(task)["reached"] == 4
 
 
@@ -326,27 +311,6 @@ def test_it_watches_a_folder_and_begins_with_the_goal_that_failed(tutorial, star
     assert (rest, process.wait()) == ("Stopped.", 130)
 
 
-BROKEN = {
-    "a wrong name": ("library/urls.py", "views.book_list", "views.x", r"library/urls\.py, line \d+: AttributeError"),
-    "no migration": ("library/models.py", "max_length=300", "max_length=301", r"Your models have changed: python"),
-    "a missing app": ("config/settings.py", '"library",', '"libary",', "ModuleNotFoundError: No module named 'libary'"),
-    "a wrong option": ("library/models.py", '"books"', '"bo-oks"', r"\(fields\.E306\)"),
-}
-
-
-@pytest.mark.parametrize(
-    "name", [*list(BROKEN)[:2], *(pytest.param(each, marks=pytest.mark.slow) for each in list(BROKEN)[2:])]
-)
-def test_a_project_that_does_not_start_is_the_line_that_matters(tutorial, solved, name):
-    file, old, new, expected = BROKEN[name]
-    code = solved("mine") / file
-    code.write_text(code.read_text().replace(old, new, 1))
-    said = tutorial("check", "01a", "mine", code=1).stdout
-    trouble = said.partition("The tests could not be run:\n")[2].partition("\n\n")[0]
-    assert re.search(expected, trouble) and len(trouble.splitlines()) == 1, said
-    assert "tutorial-check" not in said  # a folder that the learner does not know
-
-
 def test_a_copy_is_checked_that_leads_to_nothing_else(place, solved):
     """With links to our tests, files that may not be written, and a package called as what we leave out."""
     mine, elsewhere = solved("mine"), place / "elsewhere"
@@ -369,7 +333,7 @@ def test_a_copy_is_checked_that_leads_to_nothing_else(place, solved):
 
 @pytest.mark.slow
 def test_a_project_that_waits_forever_is_ended_with_all_it_has_started(tiny):
-    result, _ = tiny({"answers.py": "import subprocess\nsubprocess.run(['tail', '-f', '/dev/null'])\n"}, limit=5)
+    result, _ = tiny("import subprocess\nsubprocess.run(['tail', '-f', '/dev/null'])\n", limit=5)
     assert "The tests did not end within 5 seconds." in result.trouble
     assert psutil.Process().children(recursive=True) == []
 
@@ -387,17 +351,28 @@ def test_who_ends_a_check_ends_all_of_it_and_leaves_nothing(started, place):
     assert not list(temporary.glob("tutorial-check-*"))
 
 
-def test_many_folders_are_a_line_each_and_a_broken_one_stops_nobody(tutorial, solved):
+BROKEN = {
+    "a wrong name": ("library/urls.py", "views.book_list", "views.x", r"library/urls\.py, line \d+: AttributeError"),
+    "no migration": ("library/models.py", "max_length=300", "max_length=301", r"Your models have changed: python"),
+    "a missing app": ("config/settings.py", '"library",', '"libary",', "ModuleNotFoundError: No module named 'libary'"),
+    "a wrong option": ("library/models.py", '"books"', '"bo-oks"', r"\(fields\.E306\)"),
+}
+
+
+def test_many_folders_are_a_line_each_and_a_broken_one_is_the_line_that_matters(tutorial, solved):
     solved("ana")
-    (solved("ben") / "library" / "urls.py").write_text("oops")
-    done = tutorial("check", "01a", "ana", "ben", "carla", "--csv", code=1)
-    rows = list(csv.DictReader(io.StringIO(done.stdout)))
-    assert [Path(row["folder"]).name for row in rows] == ["ana", "ben", "carla"]
-    assert [(row["goals"], row["of"]) for row in rows] == [("2", "2"), ("0", "2"), ("0", "2")]
-    assert (rows[0]["next"], rows[0]["passed"]) == ("", "2")
-    assert "NameError: name 'oops' is not defined" in rows[1]["next"]
-    assert rows[2]["next"] == "There is no folder carla."
-    assert done.stderr == "1 of 3 have reached all goals of 01a.\n"
+    for name, (file, old, new, _) in BROKEN.items():
+        code = solved(name) / file
+        code.write_text(code.read_text().replace(old, new, 1))
+    done = tutorial("check", "01a", "ana", *BROKEN, "carla", "--csv", code=1)
+    ana, *broken, carla = csv.DictReader(io.StringIO(done.stdout))
+    assert [ana[column] for column in ("folder", "goals", "of", "passed", "next")] == ["ana", "2", "2", "2", ""]
+    assert [row["folder"] for row in broken] == [*BROKEN]
+    for row in broken:
+        assert row["goals"] == "0" and re.search(BROKEN[row["folder"]][3], row["next"]), row
+        assert "\n" not in row["next"] and "tutorial-check" not in row["next"]  # a folder that the learner doesn't know
+    assert carla["next"] == "There is no folder carla."
+    assert done.stderr == "1 of 6 have reached all goals of 01a.\n"
 
 
 # The rest.
