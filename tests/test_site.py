@@ -130,23 +130,22 @@ def test_no_page_is_larger_than_300_kilobytes_and_the_search_knows_nothing_of_wh
     assert not [entry["location"] for entry in index["docs"] if entry["location"].startswith("files/")]
 
 
-def test_a_reader_ticks_chapters_and_the_tick_is_not_printed(browser, address):
-    with browser.new_context(viewport={"width": 1366, "height": 900}) as context:
-        page, later = context.new_page(), context.new_page()
-        page.goto(address + "/02_httpresponse/")
-        page.get_by_label("I have done this chapter").check()
-        later.goto(address + "/")
-        ticked = later.locator(".chapters .chapter-done")
-        assert ticked.all_inner_texts() == ["2. HttpResponse"]
-        page.get_by_label("I have done this chapter").uncheck()
-        later.reload()
-        assert ticked.count() == 0
-        page.emulate_media(media="print")
-        assert not page.locator(".chapter-tick").is_visible()
-        assert page.get_by_role("heading", name="The view").is_visible()
-        later.add_init_script("Object.defineProperty(window, 'localStorage', {get() { throw new Error('no') }})")
-        later.goto(address + "/02_httpresponse/")
-        later.get_by_label("I have done this chapter").check()
+def test_a_reader_ticks_chapters_and_the_tick_is_not_printed(page, address):
+    later = page.context.new_page()
+    page.goto(address + "/02_httpresponse/")
+    page.get_by_label("I have done this chapter").check()
+    later.goto(address + "/")
+    ticked = later.locator(".chapters .chapter-done")
+    assert ticked.all_inner_texts() == ["2. HttpResponse"]
+    page.get_by_label("I have done this chapter").uncheck()
+    later.reload()
+    assert ticked.count() == 0
+    page.emulate_media(media="print")
+    assert not page.locator(".chapter-tick").is_visible()
+    assert page.get_by_role("heading", name="The view").is_visible()
+    later.add_init_script("Object.defineProperty(window, 'localStorage', {get() { throw new Error('no') }})")
+    later.goto(address + "/02_httpresponse/")
+    later.get_by_label("I have done this chapter").check()
 
 
 def test_the_button_of_a_diff_copies_what_the_new_step_has(browser, address):

@@ -3,7 +3,6 @@
 import os
 import shlex
 import shutil
-import signal
 import socket
 import sqlite3
 import subprocess
@@ -13,6 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import psutil
 import typer
 
 from tutorial import ROOT, UserError, all_steps, find_step
@@ -116,10 +116,8 @@ class Demo:
                 try:
                     process.wait()
                 except KeyboardInterrupt:  # once more: do not wait for it
-                    if sys.platform == "win32":
-                        process.kill()
-                    else:
-                        os.killpg(process.pid, signal.SIGKILL)  # it has a session of its own
+                    for each in [*psutil.Process(process.pid).children(recursive=True), process]:
+                        each.kill()
 
     def say_what_to_do(self):
         places = {"folder": self.folder, "database": self.environment["DATABASE_URL"], "data": self.data}

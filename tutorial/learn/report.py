@@ -209,18 +209,10 @@ def check_after_each_save(task, folder, limit):
             pass
         else:
             console.print("Save a file to check again. Press Ctrl-C to stop.")
-        now = wait_for_change(folder, seen)
+        while (now := saved(folder)) == seen:
+            time.sleep(0.2)
         names = sorted(str(name) for name in now.keys() | seen.keys() if now.get(name) != seen.get(name))
         console.rule(f"{time.strftime('%H:%M:%S')}  {escape(', '.join(names[:3]))}")
-
-
-def wait_for_change(folder, seen):
-    """Wait until a file is saved, and until the editor has saved all of them."""
-    now, before = saved(folder), seen
-    while now == seen or now != before:
-        time.sleep(0.2)
-        now, before = saved(folder), now
-    return now
 
 
 def saved(folder):
