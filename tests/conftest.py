@@ -14,7 +14,7 @@ from mkdocs.commands.build import build
 from mkdocs.config import load_config
 from typer.testing import CliRunner
 
-from tutorial import ROOT, find_step
+from tutorial import ROOT, all_steps, find_step
 from tutorial.cli import app
 from tutorial.repo.carry import git
 from tutorial.repo.step_changes import write_files
@@ -87,6 +87,12 @@ def small(tmp_path):
         write_files(root / "steps" / name, files)
     commit_all(root)
     return root
+
+
+@pytest.fixture
+def steps(small):
+    """The folders of the three small steps."""
+    return all_steps(small)
 
 
 @pytest.fixture(scope="session")

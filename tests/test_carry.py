@@ -5,18 +5,12 @@ import subprocess
 import pytest
 
 from tests.conftest import commit_all
-from tutorial import all_steps
 
 
 @pytest.fixture
 def carry(tutorial, small):
     """Runs the command in the small repository. Gives what it prints."""
     return lambda step, *options, code=0: tutorial("carry", step, "--root", small, *options, code=code).output
-
-
-@pytest.fixture
-def steps(small):
-    return all_steps(small)
 
 
 def edit(path, old, new):

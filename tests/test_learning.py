@@ -415,7 +415,7 @@ def test_diff_shows_the_way_to_our_code(tutorial, place):
 def test_what_is_missing_is_named_with_how_to_get_it(tutorial, monkeypatch, tmp_path):
     said = tutorial("doctor").stdout
     assert re.search(r"✓ Python +all steps: 3\.11 or newer +3\.", said)
-    assert len(said.partition("\n\n")[0].splitlines()) == 9
+    assert len(said.partition("\n\n")[0].splitlines()) == 8
     monkeypatch.setenv("PATH", str(tmp_path))
     assert re.search(r"– Chromium .* missing\. apt install chromium", tutorial("doctor").stdout)
     for arguments in (["start", "03a"], ["branches"], ["diff", "03", "."]):

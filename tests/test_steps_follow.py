@@ -2,7 +2,6 @@
 
 import pytest
 
-from tutorial import all_steps
 from tutorial.repo.step_changes import about, neighbours, passing_before, start_project, undeclared
 
 STEPS = [pytest.param(step, before, id=step.name) for step, before in neighbours()]
@@ -20,11 +19,6 @@ def test_step_toml_says_what_the_step_changes(step, before):
 def test_the_tests_that_a_step_adds_fail_without_it(step, before, tmp_path):
     before = before or start_project(tmp_path / "startproject")
     assert passing_before(step, before, tmp_path / "copy", "-n4") == []  # most of them wait for a timeout
-
-
-@pytest.fixture
-def steps(small):
-    return all_steps(small)
 
 
 def test_an_edit_that_was_not_carried_and_a_file_that_is_lost_are_found(steps):

@@ -7,7 +7,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tutorial import UserError
-from tutorial.learn.demo import refuse_taken_port
 from tutorial.options import console
 from tutorial.site import browser
 
@@ -33,11 +32,10 @@ def doctor():
 
 
 def everything():
-    """Yield nine things, the most needed first: name, what needs it, what was found here, how to get it."""
+    """Yield eight things, the most needed first: name, what needs it, what was found here, how to get it."""
     yield "Python", "all steps: 3.11 or newer", platform.python_version(), ""  # an older one can't run this
     tools = all(map(find_spec, ("pytest", "pytest_django", "xdist")))
     yield "test tools", "tutorial check, make test", "installed" if tools else "", f"missing. {test_setup()}"
-    yield "port 8000", "make demo", "free" if is_free(8000) else "", "taken. tutorial demo --port 8001"
     gunicorn = "" if os.name == "nt" else "runs here"
     yield "gunicorn", "timeouts, signals: tests with servers", gunicorn, to_install()
     for name, programs, places, needed_for, debian, brew in SERVERS:
@@ -66,11 +64,3 @@ def find(programs, places):
     """Where the first of these programs is: on the PATH, or where its package puts it."""
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), *map(str, Path("/").glob(places or "-"))])
     return next(filter(None, (shutil.which(program, path=path) for program in programs)), "")
-
-
-def is_free(port):
-    try:
-        refuse_taken_port(port)
-    except UserError:
-        return False
-    return True

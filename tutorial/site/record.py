@@ -135,7 +135,7 @@ def running(command, **options):
         process = subprocess.Popen(command, stdout=output, **options)
         try:
             deadline = time.monotonic() + PATIENCE
-            while READY not in (printed := Path(output.name).read_text("utf-8")):
+            while READY not in (printed := Path(output.name).read_text("utf-8", "replace")):
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise UserError(f"The demo did not start:\n{shlex.join(command)}\n{printed}")
                 time.sleep(0.05)
