@@ -41,7 +41,7 @@ def demo(
     each second, so that the download of step 02 exceeds this timeout. For example, run `tutorial demo 02 --timeout 2`.
     """
     chosen = find_step(step) if step else all_steps()[-1]
-    # Step 02 writes fewer than 300,000 books per second, and gunicorn acts up to a second after its timeout.
+    # Step 02 writes about 40,000 books per second on two cores, and gunicorn acts up to a second after its timeout.
     books = books or timeout * 1_000_000 or 100_000
     running = Demo(chosen, books, port, folder.resolve())
     refuse_taken_port(port)
