@@ -20,6 +20,7 @@ from itertools import islice
 from pathlib import Path
 
 import httpx
+import psutil
 from PIL import Image, ImageGrab
 from playwright.sync_api import sync_playwright
 from Xlib import X
@@ -188,7 +189,10 @@ def of_the_crash(studio):
     """Step 09: the page of an export whose worker was killed, after the end of its lease."""
     with studio.confirmation("09", "", 460) as page:
         start_export(page, 0.2)
-        subprocess.run(["pkill", "-9", "-f", f"{studio.place}.* db_worker"], check=True)
+        for process in psutil.process_iter(["cmdline"]):
+            command = process.info["cmdline"] or []
+            if "db_worker" in command and str(studio.place) in " ".join(command):
+                process.kill()
         with closing(sqlite3.connect(studio.database("09"), timeout=20)) as database, database:
             database.execute("UPDATE exports_export SET lease_until = '2000-01-01'")
         page.get_by_text("has stopped unexpectedly").wait_for(timeout=PATIENCE)
