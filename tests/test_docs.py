@@ -190,11 +190,8 @@ def test_a_diagram_is_drawn_from_its_source(source):
 def article(folder, name):
     """The words of a page of a built site, and its blocks of code."""
     page = re.search(r"<article.*?</article>", (folder / name).read_text("utf-8"), re.DOTALL)[0]
-    page = re.sub(
-        r'(?s)<nav class="md-code__nav">.*?</nav>|<a[^>]* class="(?:headerlink|md-content__button)[^>]*>.*?</a>',
-        "",
-        page,
-    )
+    buttons = r'(?s)<nav class="md-code__nav">.*?</nav>|<a[^>]* class="(?:headerlink|md-content__button)[^>]*>.*?</a>'
+    page = re.sub(buttons, "", page)
     code = [re.sub("<[^>]+>", "", block) for block in re.findall(r"<pre.*?</pre>", page, re.DOTALL)]
     return re.sub("<[^>]+>", " ", page).split(), code
 
