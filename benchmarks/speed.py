@@ -140,11 +140,15 @@ def main():
                 around.show(console, beside)
         result = {"machine": house.machine(), "rounds": options.rounds, "sizes": sizes, **beside}
     before = json.loads(options.output.read_text("utf-8")) if options.output.exists() else {}
-    if before.get("machine") == result["machine"]:  # keep what was not measured now
-        for books, measured in before["sizes"].items():
-            sizes[books] = {**measured, **sizes.get(books, {})}
-        result = {**before, **result}
-    options.output.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    options.output.write_text(json.dumps(merged(before, result), indent=1) + "\n", "utf-8")
+
+
+def merged(before, result):
+    """Keep what was not measured now, if it is of the same machine."""
+    if before.get("machine") != result["machine"]:
+        return result
+    sizes = before["sizes"] | {books: before["sizes"].get(books, {}) | ways for books, ways in result["sizes"].items()}
+    return before | result | {"sizes": sizes}
 
 
 class House:

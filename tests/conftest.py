@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from mkdocs.commands.build import build
 from mkdocs.config import load_config
 from typer.testing import CliRunner
 
-from tutorial import ROOT, find_step
+from tutorial import ROOT, all_steps, find_step
 from tutorial.cli import app
 from tutorial.repo.carry import git
 from tutorial.repo.step_changes import write_files
@@ -83,9 +84,15 @@ def small(tmp_path):
     toml = ["", 'changes = ["views.py"]', 'removes = ["spawn.py"]\n[retires]\n"tests/test_old.py" = "it is new now"']
     for name, files, lines in zip(("01_one", "02_two", "03_three"), (first, second, third), toml, strict=True):
         files |= {"step.toml": f'title = "{name}"\ngoal = "It grows."\n{lines}\n', "README.md": f"# {name}\n"}
-        write_files(root / "steps" / name, {file: text.encode() for file, text in files.items()})
+        write_files(root / "steps" / name, files)
     commit_all(root)
     return root
+
+
+@pytest.fixture
+def steps(small):
+    """The folders of the three small steps."""
+    return all_steps(small)
 
 
 @pytest.fixture(scope="session")
@@ -111,13 +118,26 @@ def servers():
     return module
 
 
+def run(*command, code=0, **options):
+    """Run a program. Return what it printed, after it has ended with that exit code."""
+    done = subprocess.run(command, capture_output=True, text=True, **options)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
 def manage(step, database, *arguments, **variables):
     """Run a command of a step, and return its standard output."""
     environment = {**os.environ, "DATABASE_URL": database, "EXPORT_RUNNER": "", **variables}
-    command = [sys.executable, step / "manage.py", *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return run(sys.executable, step / "manage.py", *arguments, env=environment).stdout
+
+
+def wait_for(condition, process=None):
+    """Wait until the condition is true, while the process runs. Return its value."""
+    deadline = time.monotonic() + 180
+    while not (value := condition()):
+        assert time.monotonic() < deadline and (not process or process.poll() is None)
+        time.sleep(0.05)
+    return value
 
 
 def commit_all(root):

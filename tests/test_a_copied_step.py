@@ -5,10 +5,12 @@ import re
 import subprocess
 import sys
 import venv
+from functools import partial
 
 import httpx
 import pytest
 
+from tests import conftest
 from tutorial import ROOT
 from tutorial.learn.demo import wait_until_it_answers
 from tutorial.repo.step_changes import added_tests, copy_step, neighbours
@@ -21,45 +23,47 @@ pytestmark = pytest.mark.slow
 STEPS = [pytest.param(step, before, id=step.name) for step, before in neighbours()]
 
 
+@pytest.fixture(scope="module")
+def python(tmp_path_factory):
+    """The Python of an environment. Steps share it, so Python compiles what two of them need only once."""
+    environment = tmp_path_factory.mktemp("environment")
+    venv.create(environment)
+    return environment / BIN / "python"
+
+
 @pytest.mark.parametrize("step, before", STEPS)
-def test_it_migrates_seeds_serves_and_passes_its_new_fast_tests(step, before, tmp_path):
+def test_it_migrates_seeds_serves_and_passes_its_new_fast_tests(python, step, before, tmp_path):
     folder = tmp_path / "a folder with spaces and ä"
     copy_step(step, folder)
-    venv.create(tmp_path / "environment")
-    python = tmp_path / "environment" / BIN / "python"
     not_ours = ("PYTEST_", "COV_", "DJANGO_", "PYTHONDONTWRITEBYTECODE")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(not_ours)}
 
-    def run(*command):
-        done = subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+    run = partial(conftest.run, cwd=folder, env=clean)
 
-    # As pip does, in a tenth of the time: uv caches what an earlier step had, and Python compiles only what it imports.
+    # As pip does in a new environment: --exact removes what the requirements don't name.
     def install(requirements):
-        uv = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", python]
+        uv = [sys.executable, "-m", "uv", "pip", "install", "--exact", "--quiet", "--python", python]
         run(*uv, "-c", ROOT / "constraints.txt", "-r", requirements)
 
     install("requirements.txt")
     run(python, "manage.py", "migrate")
     run(python, "manage.py", "makemigrations", "--check", "--dry-run")
     run(python, "manage.py", "seed_books", "1000")
-    assert serve(python, folder, clean) == 200
+    serve(python, folder, clean)
     install("requirements-test.txt")
     run(python, "-m", "pytest", "-q", "--collect-only")  # everything that the tests import is installed
     fast = ["-m", "not slow and not server and not services and not browser", "tests/internals"]
-    assert re.search(r"\d+ passed", run(python, "-m", "pytest", "-q", *fast, *added_tests(step, before)))
+    assert re.search(r"\d+ passed", run(python, "-m", "pytest", "-q", *fast, *added_tests(step, before)).stdout)
 
 
 def serve(python, folder, environment):
-    """The status of the list of books, from gunicorn with the step's own settings on another port."""
+    """Get the list of books from gunicorn with the step's own settings on another port."""
     port = free_port()
     command = [python, "-m", "gunicorn", f"--bind=127.0.0.1:{port}"]
     with subprocess.Popen(command, cwd=folder, env=environment) as server:
         try:
             wait_until_it_answers(port, server)
             page = httpx.get(f"http://127.0.0.1:{port}/books/", timeout=60)
-            assert "The library" in page.text
-            return page.status_code
+            assert page.status_code == 200 and "The library" in page.text
         finally:
             server.terminate()

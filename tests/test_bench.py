@@ -1,16 +1,19 @@
-"""`tutorial bench` runs all ways, compares their files, and finds a way that gives other rows or bytes."""
+"""`tutorial bench` runs all ways, compares their files, and finds a way that gives other rows."""
 
 import json
 import shutil
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from tests.conftest import TUTORIAL, run
 from tutorial import ROOT
 
-BENCH = [Path(sys.executable).with_name("tutorial"), "bench", "--books=3000", "--rounds=1"]
+sys.path.append(str(ROOT / "benchmarks"))
+
+from speed import merged
+
+BENCH = [TUTORIAL, "bench", "--rounds=1"]
 
 
 @pytest.mark.slow
@@ -20,52 +23,27 @@ BENCH = [Path(sys.executable).with_name("tutorial"), "bench", "--books=3000", "-
     [("file", 16, 3_000), ("command", 8, 3_000), ("shell", 2, 100_000), ("http", 6, 3_000)],
 )
 def test_every_way_gives_the_same_rows(kind, ways, books, tmp_path):
-    command = [*BENCH[:2], f"--books={books}", "--rounds=1", f"--only={kind},", f"--output={tmp_path / 'speed.json'}"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    command = [*BENCH, f"--books={books}", f"--only={kind},", f"--output={tmp_path / 'speed.json'}"]
+    run(*command)
     measured = json.loads((tmp_path / "speed.json").read_text("utf-8"))["sizes"][str(books)]
     assert len(measured) == ways
-    assert {key for key, run in measured.items() if not (run["seconds"] > 0 and run["peak_bytes"] > 1e6)} == set()
+    assert [key for key, way in measured.items() if not (way["seconds"] > 0 and way["peak_bytes"] > 1e6)] == []
 
 
-@pytest.mark.slow
-def test_what_is_not_measured_stays_if_it_is_of_the_same_machine(tmp_path):
-    file = tmp_path / "speed.json"
-
-    def measured():
-        subprocess.run([*BENCH, "--only=native, file, sqlite", f"--output={file}"], check=True, capture_output=True)
-        return json.loads(file.read_text("utf-8"))
-
-    others = {"pages": {"/": 1}, "sizes": {"10": {"shell": 1}, "3000": {"other": 2}}}
-    file.write_text(json.dumps({"machine": {"cores": 99}, **others}))
-    after, ours = measured(), {"native, file, sqlite"}
-    assert "pages" not in after and {size: ways.keys() for size, ways in after["sizes"].items()} == {"3000": ours}
-    file.write_text(json.dumps({"machine": after["machine"], **others}))
-    after = measured()
-    assert after["pages"] == {"/": 1} and after["sizes"]["10"] == {"shell": 1}
-    assert after["sizes"]["3000"].keys() == {"other", *ours}
+def test_what_is_not_measured_stays_if_it_is_of_the_same_machine():
+    before = {"machine": "ours", "pages": {"/": 1}, "sizes": {"10": {"shell": 1}, "3000": {"shell": 2, "native": 3}}}
+    result = {"machine": "ours", "sizes": {"3000": {"native": 4}}}
+    sizes = {"10": {"shell": 1}, "3000": {"shell": 2, "native": 4}}
+    assert merged(before, result) == {"machine": "ours", "pages": {"/": 1}, "sizes": sizes}
+    assert merged(before | {"machine": "another"}, result) == result
 
 
-ROWS, BYTES = "gave other rows than the ways before it", "gave other bytes than the ways before it"
-
-
-@pytest.mark.parametrize(
-    "module, line, spoiled, complaint",
-    [
-        ("lines", "raw=True", "raw=False", ROWS),
-        pytest.param(
-            "native", "yield chunk", 'yield chunk.replace(b"title,", b"\\"title\\",", 1)', BYTES, marks=pytest.mark.slow
-        ),
-    ],
-)
-def test_a_way_that_gives_other_rows_is_found(module, line, spoiled, complaint, tmp_path):
+def test_a_way_that_gives_other_rows_is_found(tmp_path):
     shutil.copytree(ROOT / "benchmarks", tmp_path / "benchmarks")
-    path = tmp_path / "benchmarks" / "ladder" / f"{module}.py"
-    assert line in path.read_text("utf-8")
-    path.write_text(path.read_text("utf-8").replace(line, spoiled), "utf-8")
-    ways = "s, file, sqlite" if module == "lines" else "file, sqlite"  # columns, batches and lines
-    command = [sys.executable, "benchmarks/speed.py", "--books=2000", "--rounds=1", f"--only={ways}"]
-    command.append(f"--output={tmp_path / 'speed.json'}")
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert complaint in done.stderr
+    path = tmp_path / "benchmarks" / "ladder" / "lines.py"
+    assert "raw=True" in path.read_text("utf-8")
+    path.write_text(path.read_text("utf-8").replace("raw=True", "raw=False"), "utf-8")
+    # Three ways: columns, batches and lines.
+    command = [sys.executable, "benchmarks/speed.py", "--books=2000", "--rounds=1", "--only=s, file, sqlite"]
+    failed = run(*command, f"--output={tmp_path / 'speed.json'}", cwd=tmp_path, code=1)
+    assert "gave other rows than the ways before it" in failed.stderr

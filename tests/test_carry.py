@@ -5,18 +5,12 @@ import subprocess
 import pytest
 
 from tests.conftest import commit_all
-from tutorial import all_steps
 
 
 @pytest.fixture
 def carry(tutorial, small):
     """Runs the command in the small repository. Gives what it prints."""
     return lambda step, *options, code=0: tutorial("carry", step, "--root", small, *options, code=code).output
-
-
-@pytest.fixture
-def steps(small):
-    return all_steps(small)
 
 
 def edit(path, old, new):
@@ -27,9 +21,8 @@ def edit(path, old, new):
 
 def test_an_edit_is_copied_into_the_same_file_and_merged_into_another(carry, steps):
     edit(steps[0] / "models.py", "pass", "title = ''")
-    assert carry("01").splitlines() == [
-        "changed steps/02_two/models.py", "changed steps/03_three/models.py", "Files carried: 2"
-    ]  # fmt: skip
+    changed = "changed steps/02_two/models.py\nchanged steps/03_three/models.py\n"
+    assert carry("01") == f"{changed}Files carried: 2\n"
     assert {(step / "models.py").read_text("utf-8") for step in steps} == {"class Book:\n    title = ''\n"}
     assert carry("01") == "All later steps have these edits already.\n"
     edit(steps[0] / "views.py", "return 'a'", "return 'A'")
@@ -50,7 +43,7 @@ def test_a_conflict_is_named_and_the_other_files_are_carried(carry, small, steps
     assert "title" in (steps[2] / "models.py").read_text("utf-8")
 
 
-def test_a_file_that_a_later_step_has_moved_is_named(carry, small, steps):
+def test_a_file_that_a_later_step_has_moved_is_named_and_a_test_that_it_retires_stays_away(carry, steps):
     edit(steps[0] / "spawn.py", "return 'f'", "return 'F'")
     assert carry("01", code=1).splitlines() == [
         "changed steps/02_two/spawn.py",
@@ -58,16 +51,13 @@ def test_a_file_that_a_later_step_has_moved_is_named(carry, small, steps):
         "Make the edit there by hand, then run: tutorial carry 03_three",
     ]
     (steps[2] / "runners" / "spawn.py").unlink()
-    assert "03_three has no spawn.py. Make" in carry("01", code=1)
-
-
-def test_a_test_that_a_later_step_retires_stays_away(carry, small, steps):
     edit(steps[0] / "tests" / "test_old.py", "pass", "assert True")
-    assert carry("01") == "changed steps/02_two/tests/test_old.py\nFiles carried: 1\n"
+    said = carry("01", code=1)
+    assert "03_three has no spawn.py. Make" in said and "changed steps/02_two/tests/test_old.py" in said
     assert not (steps[2] / "tests" / "test_old.py").exists()
 
 
-def test_new_and_deleted_files_are_carried_and_a_steps_own_pages_are_not(carry, small, steps):
+def test_new_and_deleted_files_are_carried_and_a_steps_own_pages_are_not(carry, steps):
     (steps[0] / "new.py").write_text("NEW = 1\n")
     (steps[0] / "tests" / "test_views.py").unlink()
     edit(steps[0] / "README.md", "one", "the first")
@@ -91,16 +81,10 @@ def test_committed_edits_are_carried_since_a_commit(carry, small, steps):
     assert "then run: tutorial carry 03_three --since HEAD~1" in carry("01", "--since", "HEAD~1", code=1)
 
 
-def test_without_edits_it_says_how_committed_ones_are_carried(carry):
-    said = carry("01")
-    assert said == (
-        "01_one has no edits since the last commit. For edits that you have committed, name an earlier commit: "
-        "--since REF.\n"
-    )
+def test_what_it_cannot_carry_is_one_line(carry, small, tmp_path):
+    says = "01_one has no edits since the last commit. For edits that you have committed, name an earlier commit"
+    assert carry("01") == f"{says}: --since REF.\n"
     assert carry("01", "--since", "HEAD") == "01_one has no edits since HEAD.\n"
-
-
-def test_a_wrong_step_a_wrong_commit_and_a_folder_without_git_are_one_line(carry, small, tmp_path):
     assert carry("99", code=1) == "There is no step '99'. The steps are: 01_one, 02_two, 03_three.\n"
     assert carry("01", "--since", "nowhere", code=1) == "git can't help here: no commit 'nowhere'.\n"
     subprocess.run(["mv", small / ".git", tmp_path / "elsewhere"], check=True)

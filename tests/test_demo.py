@@ -5,17 +5,16 @@ import re
 import shutil
 import signal
 import socket
-import stat
 import subprocess
-import time
+import sys
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.conftest import until
-from tutorial import ROOT, all_steps
+from tests.conftest import run, until, wait_for
+from tutorial import ROOT, all_steps, find_step
 from tutorial.repo.step_changes import step_files
 from tutorial.site.record import free_port
 
@@ -28,6 +27,19 @@ def no_runner_of_yours(monkeypatch):
 @pytest.fixture
 def port():
     return free_port()
+
+
+@pytest.fixture
+def a_million_books(tmp_path):
+    """Gives the demo of a step a library that is made once on each machine, like those of the steps' tests."""
+
+    def put(step):
+        (tmp_path / ".demo").mkdir()
+        copy = tmp_path / ".demo" / f"{find_step(step).name}-1000000.sqlite3"
+        code = "import shutil, sys; from tests.databases import library; shutil.copy(library(1_000_000), sys.argv[1])"
+        subprocess.run([sys.executable, "-c", code, copy], cwd=all_steps()[-1], check=True)
+
+    return put
 
 
 @pytest.fixture
@@ -60,22 +72,22 @@ def site(port):
 
 
 @pytest.mark.slow
-def test_on_stage_the_timeout_of_step_02_always_comes_and_never_before_the_first_page(demo, site):
+def test_on_stage_the_timeout_of_step_02_always_comes_and_never_before_the_first_page(demo, site, a_million_books):
+    a_million_books("02")
     with demo("02", "--timeout=1", killed=True):
         for path, status in (("/books/", 200), ("/books/download/", 500), ("/books/", 200), ("/books/download/", 500)):
             assert site.get(path).status_code == status
 
 
-@pytest.mark.parametrize("step", [all_steps()[-1], pytest.param(all_steps()[1], marks=pytest.mark.slow)])
-def test_it_serves_a_seeded_copy_of_a_step(demo, site, step, tmp_path):
+def test_it_serves_a_seeded_copy_of_the_newest_step(demo, site, tmp_path):
+    step = all_steps()[-1]
     before = step_files(step)
-    arguments = [*([step.name] if step != all_steps()[-1] else []), "--books=3000"]
-    with demo(*arguments) as printed:
+    with demo("--books=3000") as printed:
         assert f"{site.base_url}/books/" in printed and "user demo, password demo" in printed
         assert f"Step {step.name[:2]}" in printed
         assert "3,000 books" in site.get("/books/").text
         assert site.get("/books/download/").text.count(",979") == 3_000
-    with demo(*arguments) as printed:
+    with demo("--books=3000") as printed:
         assert "Added" not in printed  # the library was kept
         assert "3,000 books" in site.get("/books/").text
     assert (tmp_path / ".demo" / step.name / "manage.py").is_file() and step_files(step) == before
@@ -86,8 +98,7 @@ def test_the_lines_that_it_prints_can_be_pasted(demo, tmp_path):
     with demo("04", "--books=300", f"--folder={tmp_path / 'a folder'}") as printed:
         (line,) = re.findall(r"in another terminal: (.*)", printed)
         for more, said in (("", "Wrote 300 books"), (" --help", "examples:")):
-            pasted = subprocess.run(["/bin/sh", "-c", line + more], capture_output=True, text=True)
-            assert pasted.returncode == 0 and said in pasted.stdout, pasted.stderr
+            assert said in run("/bin/sh", "-c", line + more).stdout
     assert (tmp_path / "a folder" / "04_management_command-data" / "books.csv").is_file()
 
 
@@ -97,25 +108,20 @@ def test_the_lines_that_it_prints_can_be_pasted(demo, tmp_path):
     [
         ("07", "", "a Celery worker"),
         ("08", "subprocess", "a separate process runs the export"),
-        ("09", "celery", "a Celery worker"),
-        ("10", "", "a worker"),
+        ("10", "celery", "a Celery worker"),
     ],
 )
 def test_the_email_is_where_it_says(demo, site, tmp_path, monkeypatch, step, runner, says):
     """With the worker of the runner, if it has one."""
-    from tutorial.site.screenshots import workers
-
     if runner:
         monkeypatch.setenv("EXPORT_RUNNER", runner)
     with demo(step, "--books=300") as printed:
-        assert says in printed and bool(workers(tmp_path)) == ("worker" in says)
+        assert says in printed
         folder = Path(re.search(r"find the email in (.*)", printed).group(1))
         address = export(site)
-        wait_for("We've sent an email", address, site)
+        wait_for(lambda: "We've sent an email" in site.get(address).text)
         (email,) = folder.iterdir()
         assert f"{site.base_url}{address}" in email.read_text("utf-8")
-    with demo(step, "--books=300"):
-        assert len(list(folder.iterdir())) == 1  # kept, like the library
 
 
 def post(site, path, **fields):
@@ -130,12 +136,6 @@ def export(site):
     site.get("/login/").raise_for_status()
     post(site, "/login/", username="demo", password="demo")  # noqa: S106
     return post(site, "/exports/new/")
-
-
-def wait_for(text, path, site):
-    deadline = time.monotonic() + 60
-    while text not in (page := site.get(path).text):
-        assert time.monotonic() < deadline, page
 
 
 def beside(step):
@@ -156,13 +156,16 @@ def running(line, folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step, runner, says", [("07", "subprocess", ""), ("09", "database", "The worker has stopped")])
-def test_the_command_of_the_chapter_leaves_an_export_running(demo, site, tmp_path, monkeypatch, step, runner, says):
+def test_the_command_of_the_chapter_leaves_an_export_running(
+    demo, site, a_million_books, tmp_path, monkeypatch, step, runner, says
+):
+    a_million_books(step)
     monkeypatch.setenv("EXPORT_RUNNER", runner)
     line = beside(step).replace('-f "demo', f'-f "{tmp_path}/.demo')  # no other demo on this machine
     assert str(tmp_path) in line
-    with demo(step, "--books=600000", says=says):
+    with demo(step, "--books=1000000", says=says):
         address = export(site)
-        wait_for(">Running<", address, site)
+        wait_for(lambda: ">Running<" in site.get(address).text)
         with running(line, tmp_path) as kill:
             assert kill.wait(60) == 0  # it found a process, and killed it
         with running(line, tmp_path) as kill:
@@ -171,15 +174,13 @@ def test_the_command_of_the_chapter_leaves_an_export_running(demo, site, tmp_pat
 
 
 @pytest.mark.slow
-def test_the_download_of_the_chapter_that_is_cut_off_is_an_error(demo, port, tmp_path):
+def test_the_download_of_the_chapter_that_is_cut_off_is_an_error(demo, port, a_million_books, tmp_path):
+    a_million_books("03")
     line, cut = beside("03").replace("8000", str(port)), tmp_path / ".demo" / "cut.csv"
     with ExitStack() as after:
-        with demo("03", "--books=600000"):
+        with demo("03", "--books=1000000"):
             curl = after.enter_context(running(line, tmp_path))
-            deadline = time.monotonic() + 60
-            while not (cut.exists() and cut.stat().st_size):
-                assert time.monotonic() < deadline and curl.poll() is None
-                time.sleep(0.05)
+            wait_for(lambda: cut.exists() and cut.stat().st_size, curl)
         assert curl.wait(60) == 18
         assert "transfer closed with outstanding read data remaining" in curl.stderr.read()
 
@@ -196,10 +197,8 @@ def test_what_it_cannot_do_is_one_clear_line_and_nothing_changes(tutorial, port,
     assert "was not made by the demo" in refused("01", f"--port={port}", f"--folder={tmp_path}")
     assert str(own) in refused("01", f"--port={port}", f"--folder={own}")
     with socket.create_server(("127.0.0.1", port)):
-        assert refused(f"--port={port}", f"--folder={tmp_path}") == (
-            f"Port {port} is taken. Is another demo still running? Stop it with Ctrl-C in its terminal, "
-            f"or use another port: add PORT={port + 1} (or --port {port + 1})"
-        )
+        said = refused(f"--port={port}", f"--folder={tmp_path}")
+    assert said.startswith(f"Port {port} is taken") and f"add PORT={port + 1} (or --port {port + 1})" in said
     monkeypatch.setenv("EXPORT_RUNNER", "threads")
     said = refused("09", f"--port={port}", f"--folder={tmp_path}")
     assert said == "EXPORT_RUNNER=threads: this step's demo has database, subprocess, celery."
@@ -208,17 +207,11 @@ def test_what_it_cannot_do_is_one_clear_line_and_nothing_changes(tutorial, port,
 
 @pytest.mark.skipif(not shutil.which("make"), reason="needs make")
 @pytest.mark.parametrize(
-    "lacks, line",
-    [
-        ("ensurepip", "Python's venv module is missing. On Debian and Ubuntu: apt install python3-venv"),
-        ("version_info", "Python 3.11 or newer is needed. Name one: make demo PYTHON=python3.13"),
-    ],
+    "lacks, says", [("ensurepip", "apt install python3-venv\n"), ("version_info", "make demo PYTHON=python3.13\n")]
 )
-def test_make_says_what_the_machine_lacks_in_one_line(tmp_path, lacks, line):
+def test_make_says_what_the_machine_lacks(tmp_path, lacks, says):
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\ncase "$*" in *{lacks}*) exit 1;; esac\n')
-    python.chmod(python.stat().st_mode | stat.S_IXUSR)
-    command = ["make", "demo", f"PYTHON={python}", f"VENV={tmp_path / 'venv'}"]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert run.returncode != 0
-    assert [each for each in run.stdout.splitlines() if not each.startswith("make")] == [line]
+    python.chmod(0o755)
+    failed = run("make", "demo", f"PYTHON={python}", f"VENV={tmp_path / 'venv'}", cwd=ROOT, code=2)
+    assert says in failed.stdout

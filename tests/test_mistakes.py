@@ -1,9 +1,8 @@
 """Plausible wrong attempts at each step. `tutorial check` catches each by the tests meant for it, and by no other.
 
-Of files whose tests all need a server, and of files that don't cover the changed code, only those meant for it run.
+Of the others, those run that need no server and cover the changed code.
 """
 
-import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tutorial import all_steps, find_step
-from tutorial.learn import assignments, run_tests
+from tutorial.learn import assignments, goals, run_tests
 from tutorial.repo.step_changes import copy_step
 
 MISTAKES = {
@@ -30,34 +29,16 @@ def attempt(step, mistake, folder):
         file.write_text(code.replace(change["old"], change["new"]), "utf-8")
 
 
-def those_that_can_catch(assignment, mistake):
-    """Return the step's tests, but of files that can't catch the mistake only those that are meant to."""
-    tests, changed = [], [change["file"] for change in mistake["change"]]
-    for test in assignment.tests:
-        file = test.partition("::")[0]
-        if can_catch(assignment.test_files[file], changed):
-            tests.append(test)
-        else:
-            tests += [each for each in mistake["caught"] if each in (test, file) or each.startswith(f"{test}::")]
-    return tests
-
-
-def can_catch(code, changed):
-    """Return whether tests can run without a server, and cover the changed files or don't say what they cover."""
-    marks = re.search(rb"^pytestmark = (.*?[\])])$", code, re.MULTILINE | re.DOTALL)
-    if marks and b"mark.server" in marks[1]:
-        return False
-    covers = re.search(rb"mark\.covers\((.*?)\)", marks[1], re.DOTALL) if marks else None
-    names = [name.as_posix() for file in map(Path, changed) for name in (file, *file.parents)]
-    return not covers or any(f'"{name}"'.encode() in covers[1] for name in names)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("step, mistake", [pytest.param(*each, id=f"{each[0]}-{each[1]['name']}") for each in EACH])
 def test_the_right_tests_catch_a_wrong_attempt(step, mistake, tmp_path):
     attempt(step, mistake, tmp_path / "attempt")
-    assignment = assignments.of_step(find_step(step))
-    assignment = replace(assignment, tests=those_that_can_catch(assignment, mistake), carried=[])
+    ours = assignments.of_step(find_step(step))
+    also_runs = tuple(test for goal in ours.task.goals for test in goal.also_runs)
+    caught = goals.Goal("these tests catch it", tuple(mistake["caught"]), (), also_runs)
+    others = goals.Goal("other tests pass", tuple(ours.tests), (), carried=True)
+    task = replace(ours.task, goals=[caught, others])
+    assignment = replace(ours, task=task, starter=ours.solution, carried=[])
     result = run_tests.check(assignment, tmp_path / "attempt", limit=900)
     assert result.trouble == ""
     failed = {test.partition("[")[0] for test in result.ended("failed")}

@@ -3,11 +3,11 @@
 import os
 import re
 import shutil
-import subprocess
 import sys
 
 import pytest
 
+from tests import conftest
 from tutorial import ROOT
 from tutorial.repo.step_changes import write_files
 
@@ -37,16 +37,14 @@ def test_slow(): pass
 @pytest.fixture
 def tree(tmp_path):
     """A repository of three small steps. Step 02 and 03 have another app.py each, and step 02 lacks moved.py."""
-    (tmp_path / "pyproject.toml").write_text(PYPROJECT)
-    (tmp_path / "tests").mkdir()
-    (tmp_path / "tests" / "test_root.py").write_text("def test_root(): pass\n")
+    write_files(tmp_path, {"pyproject.toml": PYPROJECT, "tests/test_root.py": "def test_root(): pass\n"})
     for name in ("01_first", "02_second", "03_third"):
         step = tmp_path / "steps" / name
         files = {"step.toml": "", "pytest.ini": INI, "app.py": f"NAME = {name!r}\n", "same.py": "", "package/a.py": ""}
         files |= {"tests/__init__.py": "", "tests/conftest.py": ""}  # of the same module names in each step
         files |= {"tests/test_own.py": OWN.format(name), "tests/test_carried.py": CARRIED}
         files |= {"moved.py": ""} if name == "01_first" else {}
-        write_files(step, {file: text.encode() for file, text in files.items()})
+        write_files(step, files)
     return tmp_path
 
 
@@ -56,9 +54,7 @@ def run(folder, *arguments, code=0, **environment):
     # Without the plugins that these small steps don't need, each run takes half the time.
     clean |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "xdist.plugin,tutorial.repo.pytest_plugin"}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
-    done = subprocess.run(command, cwd=folder, env={**clean, **environment}, capture_output=True, text=True)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout
+    return conftest.run(*command, code=code, cwd=folder, env=clean | environment).stdout
 
 
 def counts(printed):
@@ -81,15 +77,7 @@ def test_the_root_runs_its_own_tests_and_each_step_in_its_own_process(tree):
         ("-k two", ["1 deselected", *["1 passed, 5 deselected"] * 3]),
         ("steps/02_second/tests/test_own.py steps/01_first/tests/test_own.py::test_two", ["2 passed", "1 passed"]),
         ("steps/02_second/tests/test_carried.py", ["3 passed, 1 deselected"]),
-        (
-            "steps/02_second/tests/test_carried.py::test_slow steps/02_second/tests/test_own.py::test_two",
-            ["2 passed"],
-        ),
-        (
-            "steps/02_second/tests/test_carried.py steps/02_second/tests/test_own.py::test_two",
-            ["4 passed, 1 deselected"],
-        ),
-        ("tests steps/01_first/tests/test_own.py", ["1 passed", "2 passed"]),
+        ("steps/02_second/tests/test_carried.py::test_slow tests", ["1 passed", "1 passed"]),
     ],
 )
 def test_what_is_named_runs(tree, arguments, expected):
@@ -99,7 +87,7 @@ def test_what_is_named_runs(tree, arguments, expected):
 def test_a_step_can_be_run_from_inside_three_tests_at_a_time(tree):
     printed = run(tree / "steps" / "02_second", "-v")
     assert "3 workers" in printed or os.cpu_count() == 1
-    for option in ("-n0", "-ktwo", "--pdb"):
+    for option in ("-ktwo", "--pdb"):
         assert "workers" not in run(tree / "steps" / "02_second", "-v", option)
 
 
@@ -112,11 +100,8 @@ def test_a_failing_step_fails_the_run_and_x_stops_there(tree):
     assert "03_third" not in run(tree, "steps", "-x", "-n0", code=1)
 
 
-def test_no_test_selected_is_no_success(tree):
+def test_no_test_selected_is_no_success_and_in_ci_a_skip_is_a_failure(tree):
     run(tree, "tests", "-k", "no_test_has_this_name", code=pytest.ExitCode.NO_TESTS_COLLECTED)
-
-
-def test_in_ci_a_skip_is_a_failure(tree):
     (tree / "tests" / "test_root.py").write_text("import pytest\ndef test_own(): pytest.skip('no nginx')\n")
     (tree / "tests" / "test_more.py").write_text("import pytest\npytest.importorskip('no_such_module_here')\n")
     assert counts(run(tree, "tests", "-n0")) == ["2 skipped"]
@@ -130,5 +115,4 @@ def test_another_worktree_uses_its_own_plugin_and_its_own_steps(tree):
     shutil.copytree(ROOT / "tutorial", tree / "tutorial", ignore=shutil.ignore_patterns("__pycache__"))
     plugin = tree / "tutorial" / "repo" / "pytest_plugin.py"
     plugin.write_text(plugin.read_text() + "\n\ndef pytest_report_header():\n    return f'Steps of {tutorial.ROOT}'\n")
-    for folder in (tree / "tests", tree / "steps" / "01_first"):
-        assert f"Steps of {tree}" in run(folder, "-n0")
+    assert f"Steps of {tree}" in run(tree / "steps" / "01_first", "-n0")

@@ -1,12 +1,11 @@
 """Each runner of benchmarks/background.py runs a task in a real worker."""
 
 import json
-import subprocess
 import sys
-from contextlib import contextmanager
 
 import pytest
 
+from tests.conftest import run
 from tutorial import ROOT, find_step
 
 BENCHMARKS = ROOT / "benchmarks"
@@ -33,43 +32,34 @@ def runners():
             yield pytest.param(name, database, True, id=name, marks=with_servers)
 
 
-@contextmanager
-def or_skip():
-    """Skip the test if a server is not installed."""
-    try:
-        yield
-    except Missing as missing:
-        pytest.skip(str(missing))
-
-
 @pytest.mark.server
 @pytest.mark.parametrize("name, database, servers", list(runners()))
 def test_a_runner_runs_a_task_and_stops(name, database, servers, tmp_path):
     if reason := why_not(name):
         pytest.skip(reason)
-    with or_skip(), Session(name, tmp_path, database, servers) as session:
-        session.manage("run_first", "empty", "one")
-        session.start_workers()
-        session.wait_for("one", "end")
-        assert len(session.seen("one", "start")) == 1
-        assert all(worker.runs() for worker in session.workers)
+    try:
+        with Session(name, tmp_path, database, servers) as session:
+            session.manage("run_first", "empty", "one")
+            session.start_workers()
+            session.wait_for("one", "end")
+            assert len(session.seen("one", "start")) == 1
+            assert all(worker.runs() for worker in session.workers)
+    except Missing as missing:  # a server is not installed
+        pytest.skip(str(missing))
     assert session.marked() == []
 
 
-def test_the_help_explains_the_comparison():
-    command = [sys.executable, BENCHMARKS / "background.py", "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "--quick" in done.stdout and "what happens after a kill" in done.stdout
+def compared(folder, *options):
+    """What the results say of the runners."""
+    command = [sys.executable, BENCHMARKS / "background.py", "--quick", "--database=sqlite"]
+    run(*command, f"--output={folder / 'results.json'}", *options)
+    return json.loads((folder / "results.json").read_text("utf-8"))["runners"]
 
 
 @pytest.mark.slow
 def test_the_results_have_each_measurement(tmp_path):
-    file = tmp_path / "results.json"
-    command = [sys.executable, BENCHMARKS / "background.py", "--quick", "--database=sqlite", f"--output={file}"]
-    command += ["--runners", "thread", "tasks_db", "--measure", "latency", "transaction", "kill_process"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    runners = json.loads(file.read_text("utf-8"))["runners"]
+    measures = ("latency", "transaction", "kill_process")
+    runners = compared(tmp_path, "--runners", "thread", "tasks_db", "--measure", *measures)
     assert {name: entry.get("errors", []) for name, entry in runners.items()} == {"thread": [], "tasks_db": []}
     assert runners["thread"]["transaction"][0]["starts_after_rollback"] is True
     assert runners["tasks_db"]["transaction"][0]["starts_after_rollback"] is False
@@ -78,9 +68,5 @@ def test_the_results_have_each_measurement(tmp_path):
 
 
 def test_a_runner_that_cannot_run_is_left_out_with_a_reason(tmp_path):
-    file = tmp_path / "results.json"
-    command = [sys.executable, BENCHMARKS / "background.py", "--quick", "--database=sqlite", f"--output={file}"]
-    done = subprocess.run([*command, "--runners", "procrastinate"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    reason = json.loads(file.read_text("utf-8"))["runners"]["procrastinate"]["left_out"]
+    reason = compared(tmp_path, "--runners", "procrastinate")["procrastinate"]["left_out"]
     assert reason.startswith(("Not installed: procrastinate", "It needs postgresql"))

@@ -29,13 +29,6 @@ def page(browser):
         yield context.new_page()
 
 
-@pytest.fixture(scope="module")
-def names(built_site):
-    """The addresses of all pages of the built site, such as /03_streaming/."""
-    pages = sorted(path.parent.relative_to(built_site).as_posix() for path in built_site.rglob("index.html"))
-    return ["/" if name == "." else f"/{name}/" for name in pages]
-
-
 def complaints(page, address):
     """A list that fills with what pages ask of others than the site (nobody answers), and with what fails."""
     found = []
@@ -62,20 +55,21 @@ def violations(page, colors=True):
     return [f"{each['id']}: {each['nodes'][0]['html'][:150]}" for each in found.response["violations"]]
 
 
-def test_each_page_asks_nobody_else_fits_and_can_be_read_by_everybody(page, address, names, built_site):
+def test_each_page_asks_nobody_else_fits_and_can_be_read_by_everybody(page, address, built_site):
     """Each page is loaded once, without a look at its colours, for which axe needs seconds."""
-    shown = [name for name in names if name == "/files/03_streaming/" or not name.startswith("/files/")]
+    names = sorted(path.relative_to(built_site).as_posix() for path in built_site.rglob("index.html"))
+    shown = [name for name in names if name == "files/03_streaming/index.html" or not name.startswith("files/")]
     assert len(shown) > 15
     asked, found = complaints(page, address), {}
     for name in shown:
-        page.goto(address + name)
+        page.goto(f"{address}/{name}")
         links = page.locator("article .filename a").evaluate_all("links => links.map(link => link.href)")
         found[name] = []
         for link in links:
             file, _, heading = link.removeprefix(f"{address}/").partition("#")
             if f'id="{heading}"' not in (built_site / file / "index.html").read_text("utf-8"):
                 found[name].append(link)
-        if name.strip("/")[:2].isdigit():
+        if name[:2].isdigit():
             found[name] += [] if links else ["no listing leads to its whole file"]
         page.set_viewport_size({"width": 360, "height": 740})
         width = page.evaluate("document.documentElement.scrollWidth")
@@ -84,10 +78,6 @@ def test_each_page_asks_nobody_else_fits_and_can_be_read_by_everybody(page, addr
         found[name] += violations(page, colors=False)
     assert {name: lines for name, lines in found.items() if lines} == {}
     assert asked == []
-
-
-def test_no_page_is_larger_than_300_kilobytes(built_site):
-    assert [page for page in built_site.rglob("index.html") if page.stat().st_size > 300_000] == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -103,15 +93,10 @@ def test_what_is_wrong_with_a_page_is_found(page, address):
     found = complaints(page, address)
     page.goto(address + "/glossary/")
     page.set_content(
-        '<html lang="en"><title>Spoiled</title><main><h1>Title</h1><img src="data:,"><p style="color: #ccc">Pale</p>'
-        '<h4>Too deep</h4><img alt="" src="https://example.com/a.png"><img alt="" src="/nothing.png">'
-        "<script>nothing()</script></main></html>"
+        '<html lang="en"><title>Spoiled</title><main><h1>Title</h1><p style="color: #ccc">Pale</p>'
+        '<img alt="" src="https://example.com/a.png"><img src="/nothing.png"><script>nothing()</script></main></html>'
     )
-    assert sorted(line.partition(":")[0] for line in violations(page)) == [
-        "color-contrast",
-        "heading-order",
-        "image-alt",
-    ]
+    assert [line.partition(":")[0] for line in violations(page)] == ["color-contrast", "image-alt"]
     assert len(found) == 3
 
 
@@ -153,28 +138,28 @@ def test_the_search_ranks_the_right_page_first(page, address):
     assert found == SEARCHES
 
 
-def test_the_search_knows_nothing_of_whole_files(built_site):
+def test_no_page_is_larger_than_300_kilobytes_and_the_search_knows_nothing_of_whole_files(built_site):
+    assert [page for page in built_site.rglob("index.html") if page.stat().st_size > 300_000] == []
     index = json.loads((built_site / "search" / "search_index.json").read_text("utf-8"))
     assert not [entry["location"] for entry in index["docs"] if entry["location"].startswith("files/")]
 
 
-def test_a_reader_ticks_chapters_and_the_tick_is_not_printed(browser, address):
-    with browser.new_context(viewport={"width": 1366, "height": 900}) as context:
-        page, later = context.new_page(), context.new_page()
-        page.goto(address + "/02_httpresponse/")
-        page.get_by_label("I have done this chapter").check()
-        later.goto(address + "/")
-        ticked = later.locator(".chapters .chapter-done")
-        assert ticked.all_inner_texts() == ["2. HttpResponse"]
-        page.get_by_label("I have done this chapter").uncheck()
-        later.reload()
-        assert ticked.count() == 0
-        page.emulate_media(media="print")
-        assert not page.locator(".chapter-tick").is_visible()
-        assert page.get_by_role("heading", name="The view").is_visible()
-        later.add_init_script("Object.defineProperty(window, 'localStorage', {get() { throw new Error('no') }})")
-        later.goto(address + "/02_httpresponse/")
-        later.get_by_label("I have done this chapter").check()
+def test_a_reader_ticks_chapters_and_the_tick_is_not_printed(page, address):
+    later = page.context.new_page()
+    page.goto(address + "/02_httpresponse/")
+    page.get_by_label("I have done this chapter").check()
+    later.goto(address + "/")
+    ticked = later.locator(".chapters .chapter-done")
+    assert ticked.all_inner_texts() == ["2. HttpResponse"]
+    page.get_by_label("I have done this chapter").uncheck()
+    later.reload()
+    assert ticked.count() == 0
+    page.emulate_media(media="print")
+    assert not page.locator(".chapter-tick").is_visible()
+    assert page.get_by_role("heading", name="The view").is_visible()
+    later.add_init_script("Object.defineProperty(window, 'localStorage', {get() { throw new Error('no') }})")
+    later.goto(address + "/02_httpresponse/")
+    later.get_by_label("I have done this chapter").check()
 
 
 def test_the_button_of_a_diff_copies_what_the_new_step_has(browser, address):

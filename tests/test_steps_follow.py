@@ -2,7 +2,6 @@
 
 import pytest
 
-from tutorial import all_steps
 from tutorial.repo.step_changes import about, neighbours, passing_before, start_project, undeclared
 
 STEPS = [pytest.param(step, before, id=step.name) for step, before in neighbours()]
@@ -22,15 +21,12 @@ def test_the_tests_that_a_step_adds_fail_without_it(step, before, tmp_path):
     assert passing_before(step, before, tmp_path / "copy", "-n4") == []  # most of them wait for a timeout
 
 
-@pytest.fixture
-def steps(small):
-    first, second, third = all_steps(small)
-    assert undeclared(second, first) == undeclared(third, second) == []
-    return first, second, third
-
-
 def test_an_edit_that_was_not_carried_and_a_file_that_is_lost_are_found(steps):
     first, second, third = steps
+    (first / ".venv" / "lib").mkdir(parents=True)
+    (first / ".venv" / "lib" / "module.py").write_text("")  # what using a step leaves there is no part of it
+    (first / "db.sqlite3-wal").write_text("")
+    assert undeclared(second, first) == undeclared(third, second) == []
     (first / "models.py").write_text("# an edit")
     assert undeclared(second, first) == ["02_two changes models.py, which step.toml does not say"]
     (second / "models.py").write_text("# an edit")  # carried to one step only
@@ -58,14 +54,6 @@ def test_a_test_that_is_lost_or_retired_in_vain_is_found(steps):
     assert undeclared(second, first) == ["02_two has lost tests/test_views.py, and does not retire it"]
     (third / "tests" / "test_old.py").write_bytes((second / "tests" / "test_old.py").read_bytes())
     assert "03_three/step.toml retires tests/test_old.py, but it is still there" in undeclared(third, second)
-
-
-def test_what_using_a_step_leaves_in_its_folder_is_no_part_of_it(steps):
-    first, second, _ = steps
-    (first / ".venv" / "lib").mkdir(parents=True)
-    (first / ".venv" / "lib" / "module.py").write_text("")
-    (first / "db.sqlite3-wal").write_text("")
-    assert undeclared(second, first) == []
 
 
 def test_an_added_test_that_proves_nothing_is_found(steps, tmp_path):

@@ -40,21 +40,9 @@ def test_a_command_that_no_longer_works_is_found(copy, typed):
 
 
 def test_another_output_than_the_page_shows_is_recorded(copy):
-    page = page_of("cd steps\nls -d 0[12]*", "01_models\n02_nothing") + page_of(
-        "pwd", "/elsewhere"
-    )  # in the same shell
+    page = page_of("cd steps\nls -d 0[12]*", "01_models\n02_nothing")
+    page += page_of("pwd", "/elsewhere")  # in the same shell
+    page += page_of("date +'%F.csv %H:%M 12 ms'", "2026-11-24.csv 12:00 7 ms")  # differs from run to run
     right = page.replace("02_nothing", "02_httpresponse").replace("/elsewhere", f"{record.HOME}/steps")
     assert record.recorded(page, copy) == right
     assert record.recorded(right, copy) == right
-
-
-@pytest.mark.parametrize(
-    "shown, printed",
-    [
-        ("in 0.3 s to books-2026-11-24.csv.", "in 12 s to books-2027-01-01.csv."),
-        ("│ spawn │ 11 ms (11–12) │ 83% │", "│ spawn │  9 ms (9–120) │ 7% │"),
-        ("┏━━┓", "┏━━━━┓"),
-    ],
-)
-def test_what_differs_from_run_to_run_is_no_difference(shown, printed):
-    assert record.normalised(shown) == record.normalised(printed + "\n")

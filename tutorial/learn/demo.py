@@ -3,7 +3,6 @@
 import os
 import shlex
 import shutil
-import signal
 import socket
 import sqlite3
 import subprocess
@@ -13,6 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import psutil
 import typer
 
 from tutorial import ROOT, UserError, all_steps, find_step
@@ -37,11 +37,12 @@ def demo(
     """Run a step with a library full of books, and print what you can try.
 
     The demo copies the step into a separate folder. It keeps the library, so the next demo of the same step with the
-    same number of books starts immediately. With --timeout and without --books, the library is so large that the
-    download of step 02 exceeds this timeout on your machine. For example, run `tutorial demo 02 --timeout 2`.
+    same number of books starts immediately. With --timeout and without --books, the library has a million books for
+    each second, so that the download of step 02 exceeds this timeout. For example, run `tutorial demo 02 --timeout 2`.
     """
     chosen = find_step(step) if step else all_steps()[-1]
-    books = books or (books_that_outlast(timeout) if timeout else 100_000)
+    # Step 02 writes about 40,000 books per second on two cores, and gunicorn acts up to a second after its timeout.
+    books = books or timeout * 1_000_000 or 100_000
     running = Demo(chosen, books, port, folder.resolve())
     refuse_taken_port(port)
     copy_anew(chosen, running.folder)
@@ -115,10 +116,8 @@ class Demo:
                 try:
                     process.wait()
                 except KeyboardInterrupt:  # once more: do not wait for it
-                    if sys.platform == "win32":
-                        process.kill()
-                    else:
-                        os.killpg(process.pid, signal.SIGKILL)  # it has a session of its own
+                    for each in [*psutil.Process(process.pid).children(recursive=True), process]:
+                        each.kill()
 
     def say_what_to_do(self):
         places = {"folder": self.folder, "database": self.environment["DATABASE_URL"], "data": self.data}
@@ -152,27 +151,6 @@ def until_it_ends(server, beside):
     return server.returncode
 
 
-SAMPLE = """
-    WITH RECURSIVE number (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM number WHERE n < 300000)
-    SELECT printf('"%w","%w",%s\r\n', 'The Lost Map of Bergen', 'Ursula K. Le Guin', n) FROM number
-"""
-
-
-def books_that_outlast(timeout):
-    """How many books step 02 needs on this machine to exceed the timeout three times. `timeout` is in seconds.
-
-    gunicorn acts up to a second after its timeout. Step 02 writes half as many books per second as SQLite
-    alone, and the speed of SQLite is quickly measured.
-    """
-    began = time.process_time()
-    with closing(sqlite3.connect(":memory:")) as connection:
-        "".join(line for (line,) in connection.execute(SAMPLE)).encode()
-    books_a_second = 300_000 / (time.process_time() - began) / 2
-    # Rounded up, so that the library is there already the next time.
-    sizes = [500_000 * 2**power for power in range(8)]
-    return next((books for books in sizes if books >= 3 * timeout * books_a_second), sizes[-1])
-
-
 def server_command(port, timeout):
     if sys.platform == "win32":  # where gunicorn does not run
         return [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"]
@@ -196,12 +174,11 @@ def refuse_taken_port(port):
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, sys.platform != "win32")
         try:
             probe.bind(("127.0.0.1", port))
-        except PermissionError:
-            raise UserError(f"You may not use port {port}. Use another port: add PORT=8001 (or --port 8001)") from None
         except OSError:
+            other = port + 1 if 1024 <= port < 65_535 else 8001
             raise UserError(
-                f"Port {port} is taken. Is another demo still running? Stop it with Ctrl-C in its terminal, "
-                f"or use another port: add PORT={port % 65535 + 1} (or --port {port % 65535 + 1})"
+                f"Port {port} is taken, or you may not use it. Is another demo still running? Stop it with Ctrl-C in "
+                f"its terminal, or use another port: add PORT={other} (or --port {other})"
             ) from None
 
 

@@ -3,12 +3,10 @@
 import os
 import platform
 import shutil
-import sqlite3
 from importlib.util import find_spec
 from pathlib import Path
 
 from tutorial import UserError
-from tutorial.learn.demo import refuse_taken_port
 from tutorial.options import console
 from tutorial.site import browser
 
@@ -24,28 +22,20 @@ SERVERS = (
 
 def doctor():
     """Show what this machine can run, and how to install what is missing on Debian, macOS and Windows."""
-    missing = set()
+    missing = False
     for name, needed_for, found, get in everything():
-        if not found:
-            missing.add(name)
+        missing = missing or not found
         mark = "[green]✓[/green]" if found else "[yellow]–[/yellow]"
         console.print(f"  {mark} {name:<11} {needed_for:<40} {found or get}")
-    if "SQLite" in missing:
-        console.print("\nEverything needs a newer SQLite.", style="red")
-        return 1
     left_out = "Every demo runs here. Tests that need what is missing are left out, and pytest says so."
     console.print(f"\n{left_out if missing else 'Everything runs here.'}")
-    return 0
 
 
 def everything():
-    """Yield ten things, the most needed first: name, what needs it, what was found here, how to get it."""
+    """Yield eight things, the most needed first: name, what needs it, what was found here, how to get it."""
     yield "Python", "all steps: 3.11 or newer", platform.python_version(), ""  # an older one can't run this
-    library = sqlite3.sqlite_version if sqlite3.sqlite_version_info >= (3, 31) else ""
-    yield "SQLite", "all steps: 3.31 or newer", library, "missing. A newer Python brings it."
     tools = all(map(find_spec, ("pytest", "pytest_django", "xdist")))
     yield "test tools", "tutorial check, make test", "installed" if tools else "", f"missing. {test_setup()}"
-    yield "port 8000", "make demo", "free" if is_free(8000) else "", "taken. tutorial demo --port 8001"
     gunicorn = "" if os.name == "nt" else "runs here"
     yield "gunicorn", "timeouts, signals: tests with servers", gunicorn, to_install()
     for name, programs, places, needed_for, debian, brew in SERVERS:
@@ -74,11 +64,3 @@ def find(programs, places):
     """Where the first of these programs is: on the PATH, or where its package puts it."""
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), *map(str, Path("/").glob(places or "-"))])
     return next(filter(None, (shutil.which(program, path=path) for program in programs)), "")
-
-
-def is_free(port):
-    try:
-        refuse_taken_port(port)
-    except UserError:
-        return False
-    return True

@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from rich.markup import escape
@@ -45,12 +46,8 @@ def remember(task, **facts):
 
 def keep(known):
     """Write the file. If that fails, only the memory is lost."""
-    part = FILE.with_name(f"{FILE.name}.part")
-    try:
-        part.write_text(json.dumps(known, indent=2), "utf-8")
-        part.replace(FILE)
-    except OSError:
-        pass
+    with suppress(OSError):
+        FILE.write_text(json.dumps(known, indent=2), "utf-8")
 
 
 def hint(step: Step):

@@ -112,9 +112,13 @@ class Report:
     def print_goal(self, result, goal):
         says, failed = escape(goal.says), result.of(goal, "failed")
         if result.state(goal) == NOT_CHECKED:
-            console.print(f"  [dim]–[/dim] {says} [dim]({why_not_checked(result, goal)})[/dim]")
+            step = "" if "tests/exercise" in goal.tests[0] else f"; run pytest steps/{self.task.number}_*"
+            why = escape(f"not checked here: {reasons(result, goal) or 'takes too long'}{step}")
+            console.print(f"  [dim]–[/dim] {says} [dim]({why})[/dim]")
         elif not failed:
-            console.print(f"  [green]✓[/green] {says}{in_part(result, goal)}")
+            skipped, passed = len(result.of(goal, "skipped")), len(result.of(goal, "passed"))
+            why = escape(f"({skipped} of {skipped + passed} tests not run here: {reasons(result, goal, 'skipped')})")
+            console.print(f"  [green]✓[/green] {says}" + (f" [dim]{why}[/dim]" if skipped else ""))
         else:
             ran = len(failed) + len(result.of(goal, "passed"))
             console.print(f"  [red]✗[/red] {says} [dim]({len(failed)} of {ran} tests failed)[/dim]")
@@ -139,21 +143,10 @@ def checked(result):
     return len(result.goals(REACHED, FAILED, UNKNOWN))
 
 
-def in_part(result, goal):
-    """Which tests of a goal that is reached did not run here because a program is missing."""
-    skipped = result.of(goal, "skipped")
-    if not skipped:
-        return ""
-    reasons = ", ".join(sorted({result.tests[test][1] for test in skipped}))
-    count = f"{len(skipped)} of {len(skipped) + len(result.of(goal, 'passed'))} tests"
-    return f" [dim]({escape(f'{count} not run here: {reasons}')})[/dim]"
-
-
-def why_not_checked(result, goal):
-    """The reasons why tests of this goal did not run, and how to see them on our code."""
-    reasons = {result.tests[test][1] for test in result.of(goal, "left out", "skipped")} or {"takes too long"}
-    step = "" if "tests/exercise" in goal.tests[0] else f"; run pytest steps/{result.assignment.number}_*"
-    return escape(f"not checked here: {', '.join(sorted(reasons))}{step}")
+def reasons(result, goal, *outcomes):
+    """Why tests of this goal did not run."""
+    tests = result.of(goal, *outcomes or ("left out", "skipped"))
+    return ", ".join(sorted({result.tests[test][1] for test in tests}))
 
 
 def in_words(test):
@@ -216,18 +209,10 @@ def check_after_each_save(task, folder, limit):
             pass
         else:
             console.print("Save a file to check again. Press Ctrl-C to stop.")
-        now = wait_for_change(folder, seen)
+        while (now := saved(folder)) == seen:
+            time.sleep(0.2)
         names = sorted(str(name) for name in now.keys() | seen.keys() if now.get(name) != seen.get(name))
         console.rule(f"{time.strftime('%H:%M:%S')}  {escape(', '.join(names[:3]))}")
-
-
-def wait_for_change(folder, seen):
-    """Wait until a file is saved, and until the editor has saved all of them."""
-    now, before = saved(folder), seen
-    while now == seen or now != before:
-        time.sleep(0.2)
-        now, before = saved(folder), now
-    return now
 
 
 def saved(folder):

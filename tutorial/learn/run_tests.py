@@ -20,9 +20,8 @@ from tutorial.repo.step_changes import step_files, write_files
 
 # Variables that the learner's shell may have for other purposes. With CI, pytest takes a skipped test for a failure.
 # Without bytecode, each process that a test starts would compile the project again.
-COLORS = ("FORCE_COLOR", "PY_COLORS")
-NOT_OURS = (*COLORS, "CI", "CELERY_", "DATA_DIR", "DATABASE_URL", "DJANGO_", "EMAIL_", "EXPORT_", "PYTEST_", "SITE_URL")
-NOT_OURS += ("PYTHONDONTWRITEBYTECODE",)
+NOT_OURS = ("CI", "CELERY_", "DATA_DIR", "DATABASE_URL", "DJANGO_", "EMAIL_", "EXPORT_", "PYTEST_", "SITE_URL")
+NOT_OURS += ("FORCE_COLOR", "PY_COLORS", "PYTHONDONTWRITEBYTECODE")
 
 REACHED, FAILED, NOT_CHECKED, UNKNOWN = "reached", "failed", "not checked", "unknown"
 

@@ -34,10 +34,9 @@ def carry(
     """
     first = find_step(step, root)
     steps = steps_from(first, root)
-    commit = git(
-        root, "rev-parse", "--verify", "--quiet", f"{since or 'HEAD'}^{{commit}}", fails=f"no commit {since!r}"
-    )
-    commit, carried, problems = commit.decode().strip(), 0, []
+    verify = ("rev-parse", "--verify", "--quiet", f"{since or 'HEAD'}^{{commit}}")
+    commit = git(root, *verify, fails=f"no commit {since!r}").decode().strip()
+    carried, problems = 0, []
     if not (files := changed_files(first, commit)):
         hint = "" if since else " For edits that you have committed, name an earlier commit: --since REF."
         console.print(f"{first.name} has no edits since {since or 'the last commit'}.{hint}", markup=False)

@@ -19,11 +19,11 @@ def step_files(step):
 
 
 def write_files(folder, files):
-    """Write files into a folder: the contents by their names."""
+    """Write files into a folder: the contents, bytes or text, by their names."""
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def copy_step(step, folder):

@@ -38,11 +38,9 @@ def fence(source, language, css_class, options, md, **kwargs):
     except (OSError, SyntaxError, TypeError, ValueError) as error:
         raise SuperFencesException(f"stepdiff {source!r}: {error}") from error
     lines = "".join(difference(old, new, find_lexer_class_for_filename(name) or TextLexer))
-    copied = (
-        f'class="highlight stepdiff" data-copy="{escape(new)}"' if words[3:] else 'class="highlight stepdiff no-copy"'
-    )
+    button = f'" data-copy="{escape(new)}"' if words[3:] else ' no-copy"'
     title = f'<span class="filename">{name}</span>'
-    return f"<div {copied} data-search-exclude>{title}<pre><code>{lines}</code></pre></div>"
+    return f'<div class="highlight stepdiff{button} data-search-exclude>{title}<pre><code>{lines}</code></pre></div>'
 
 
 def sides(before, after, name="", *parts, root=ROOT):

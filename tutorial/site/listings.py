@@ -45,11 +45,8 @@ def fence(source, language, css_class, options, md, **kwargs):
     lexer = find_lexer_class_for_filename(name)
     title = name.partition("/")[2]
     listing = Highlight(md).highlight(code, lexer.aliases[0] if lexer else "text", hl_lines=marked, title=title)
-    return (
-        listing
-        if parts and not title.startswith("tests/")
-        else listing.replace("<div ", "<div data-search-exclude ", 1)
-    )
+    is_searched = parts and not title.startswith("tests/")
+    return listing if is_searched else listing.replace("<div ", "<div data-search-exclude ", 1)
 
 
 def output(source, language, css_class, options, md, **kwargs):

@@ -70,11 +70,6 @@ def medians(name="compare_runners"):
     }
 
 
-def million():
-    """Return the runs that exported a million books, by "approach, where to, database"."""
-    return results("speed")["sizes"]["1000000"]
-
-
 def table(head, rows, align="<"):
     """Write a Markdown table. `align` has a "<" or ">" for each column, and the last one counts for the rest."""
     align += align[-1] * (len(head) - len(align))
@@ -139,7 +134,7 @@ def compared():
 def speed():
     measured = results("speed")
     machine, seeding, pages = measured["machine"], measured["seeding"], measured["pages"]
-    runs = million()
+    runs = measured["sizes"]["1000000"]  # by "approach, where to, database"
     packed = {name: run["seconds"] for name, run in measured["commands"].items()}
     found = {
         "downloads": downloads(runs),

@@ -131,11 +131,11 @@ def running(command, **options):
     options |= {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "start_new_session": True}
     # What a shell starts with & ignores Ctrl-C, and so does all that is started from there.
     options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
-    with tempfile.TemporaryFile("w+") as output:
+    with tempfile.NamedTemporaryFile() as output:
         process = subprocess.Popen(command, stdout=output, **options)
         try:
             deadline = time.monotonic() + PATIENCE
-            while READY not in (printed := read(output)):
+            while READY not in (printed := Path(output.name).read_text("utf-8", "replace")):
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise UserError(f"The demo did not start:\n{shlex.join(command)}\n{printed}")
                 time.sleep(0.05)
@@ -157,12 +157,6 @@ def served(folder):
             yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()
-
-
-def read(file):
-    file.flush()
-    file.seek(0)
-    return file.read()
 
 
 def free_port():

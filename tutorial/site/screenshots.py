@@ -14,7 +14,7 @@ import string
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -32,7 +32,6 @@ from tutorial.options import console
 from tutorial.site.browser import chromium, executable
 from tutorial.site.record import free_port, running
 
-LARGEST = 60_000  # bytes of a picture
 PRESS = "() => { setTimeout(() => document.querySelector('[data-test=download]').click()) }"
 WIDTH, HEIGHT = 1000, 520  # of the screen that a real browser window fills
 TEMPLATES = Path(__file__).resolve().parent / "pictures"
@@ -84,10 +83,7 @@ class Studio:
             return
         path = self.folder / f"{name}.png"
         image.convert("RGB").quantize(COLOURS, method=2, dither=0).save(path, optimize=True)
-        size = path.stat().st_size
-        if size > LARGEST:
-            raise UserError(f"{path.name} has {size:,} bytes, more than {LARGEST:,}.")
-        console.print(f"{path.name}: {size:,} bytes")
+        console.print(f"{path.name}: {path.stat().st_size:,} bytes")
 
     def photograph(self, name, page, **options):
         self.save(name, Image.open(io.BytesIO(page.screenshot(**options))))
@@ -193,8 +189,10 @@ def of_the_crash(studio):
     """Step 09: the page of an export whose worker was killed, after the end of its lease."""
     with studio.confirmation("09", "", 460) as page:
         start_export(page, 0.2)
-        for worker in workers(studio.place):
-            worker.kill()
+        for process in psutil.process_iter(["cmdline"]):
+            command = process.info["cmdline"] or []
+            if "db_worker" in command and str(studio.place) in " ".join(command):
+                process.kill()
         with closing(sqlite3.connect(studio.database("09"), timeout=20)) as database, database:
             database.execute("UPDATE exports_export SET lease_until = '2000-01-01'")
         page.get_by_text("has stopped unexpectedly").wait_for(timeout=PATIENCE)
@@ -242,16 +240,6 @@ def start_export(page, part):
     page.locator("[data-test=export-button]").click()
     bar = "document.querySelector('[data-test=progress]')"
     page.wait_for_function(f"(bar => bar?.value / bar?.max > {part})({bar})", timeout=PATIENCE)
-
-
-def workers(folder):
-    """The workers that run in the copy of a step below `folder`."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if {"db_worker", "worker"} & set(process.cmdline()) and process.cwd().startswith(str(folder)):
-                found.append(process)
-    return found
 
 
 @contextmanager
