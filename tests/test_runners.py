@@ -15,6 +15,7 @@ sys.path += [str(BENCHMARKS), str(find_step("11"))]  # for runners, and for the 
 from runners import NAMES, load, why_not  # noqa: E402
 from runners.processes import Missing  # noqa: E402
 from runners.session import Session  # noqa: E402
+from runners.tables import seen  # noqa: E402
 
 with_servers = [pytest.mark.slow, pytest.mark.services]
 
@@ -66,7 +67,7 @@ def test_the_help_explains_the_comparison():
 def test_the_results_have_each_measurement(tmp_path):
     file = tmp_path / "results.json"
     command = [sys.executable, BENCHMARKS / "background.py", "--quick", "--database=sqlite", f"--output={file}"]
-    command += ["--runners", "thread", "tasks_db", "--measure", "latency", "transaction", "kill_process"]
+    command += ["--runners", "thread", "tasks_db", "--measure", "latency", "transaction", "kill_process", "exports"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     runners = json.loads(file.read_text("utf-8"))["runners"]
@@ -75,6 +76,15 @@ def test_the_results_have_each_measurement(tmp_path):
     assert runners["tasks_db"]["transaction"][0]["starts_after_rollback"] is False
     assert [click["done"] > click["answer"] > 0 for click in runners["tasks_db"]["latency"][0]] == [True, True]
     assert {entry["kill_process"][0]["outcome"] for entry in runners.values()} == {"not run again"}
+    ends = runners["tasks_db"]["exports"][0].values()
+    assert [(end["state"], end["files"], end["emails"], end["complete"]) for end in ends] == [("done", 1, 1, True)] * 4
+
+
+def test_a_table_says_in_how_many_rounds_a_task_had_which_outcome():
+    failed = {"outcome": "failed", "state": "FAILED"}
+    run = {"kill_worker": [{**failed, "seconds": 4}, {"outcome": "not run again", "state": "RUNNING"}]}
+    run["kill_worker"].append({**failed, "seconds": 6})
+    assert seen(run, "kill_worker") == "2 of 3: failed after 5 (4 to 6) s; 1 of 3: not run again (RUNNING)"
 
 
 def test_a_runner_that_cannot_run_is_left_out_with_a_reason(tmp_path):

@@ -65,7 +65,8 @@ def seen(run, kill):
     for outcome, number in Counter(each["outcome"] for each in found).most_common():
         same = [each for each in found if each["outcome"] == outcome]
         after = f" after {rounds([each['seconds'] for each in same])} s" * (outcome in ("run again", "failed"))
-        state = ", ".join({f" ({each['state']})" for each in same if each["state"]}) * (outcome == "not run again")
+        states = sorted({each["state"] for each in same if each["state"] and outcome == "not run again"})
+        state = f" ({', '.join(states)})" if states else ""
         texts.append(f"{number} of {len(found)}: " * (number < len(found)) + outcome + after + state)
     return "; ".join(texts) or "–"
 
@@ -75,9 +76,8 @@ def ends(run, fault):
     found = [each[fault] for each in run["exports"]]
     once = {"state": "done", "settled": True, "files": 1, "emails": 1, "complete": True}
     if all(each.items() >= once.items() for each in found):
-        return (
-            f"once, tries: {rounds([each['tries'] for each in found])}, {rounds([each['seconds'] for each in found])} s"
-        )
+        tries, seconds = ([each[key] for each in found if each[key] is not None] for key in ("tries", "seconds"))
+        return f"once, tries: {rounds(tries)}, {rounds(seconds)} s"
     return "; ".join(f"{each['state']}, {each['files']} files, {each['emails']} emails" for each in found)
 
 

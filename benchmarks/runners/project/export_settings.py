@@ -23,7 +23,7 @@ from config.settings import INSTALLED_APPS, STORAGES  # noqa: E402
 added = load(options.runner).settings(options)
 INSTALLED_APPS = list(dict.fromkeys([*INSTALLED_APPS, *added.pop("INSTALLED_APPS")]))
 EXPORT_RUNNER = "default"
-STORAGES = {**STORAGES, "default": {"BACKEND": "runners.project.exports.HoldingStorage"}}
+STORAGES = {**STORAGES, "default": {"BACKEND": "runners.project.export_views.HoldingStorage"}}
 ROOT_URLCONF = "runners.project.export_urls"
 WSGI_APPLICATION = "runners.project.wsgi.application"
 globals().update(added)
