@@ -17,7 +17,8 @@ package has such a setting. Workers that have ended are started again, as system
 step 11 runs with each backend of Django Tasks, and its workers are killed too.
 
 The results go to benchmarks/results/background.json, with all rounds. A runner that can't run here is named there,
-with the reason. If you choose runners or measurements, the other results of the file stay as they are.
+with the reason. If you choose runners or measurements, the other results of the file stay as they are. After that,
+python benchmarks/plots.py draws the plots of the site.
 
 You need Linux and: pip install -e '.[runners]' -c constraints.txt. Redis, RabbitMQ and PostgreSQL are started on free
 ports of 127.0.0.1 and ended again.
@@ -25,7 +26,6 @@ ports of 127.0.0.1 and ended again.
 
 import argparse
 import json
-import re
 import signal
 import sys
 import tempfile
@@ -33,6 +33,7 @@ import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from email.utils import getaddresses
 from importlib.metadata import metadata
 from pathlib import Path
 
@@ -136,12 +137,16 @@ def about(package):
     """Return what a package says about itself: version, licence and people."""
     known = metadata(package)
     classifiers = [line.rpartition(" :: ")[2] for line in known.get_all("Classifier", []) if "License ::" in line]
-    people = [known[key] for key in ("Maintainer", "Author", "Maintainer-email", "Author-email") if known[key]]
-    return {
-        "version": known["Version"],
-        "licence": known["License-Expression"] or known["License"] or ", ".join(classifiers),
-        "people": re.sub(r" *<[^>]*>", "", people[0]) if people else "",
-    }
+    licence = known.get("License-Expression") or known.get("License") or ", ".join(classifiers)
+    people = named(known, "Maintainer") or named(known, "Author")
+    return {"version": known.get("Version"), "licence": licence, "people": ", ".join(people)}
+
+
+def named(known, role):
+    """Return the names that the metadata has for a role, with or without an address."""
+    names = [name.strip() for name in known.get(role, "").split(",")]
+    names += [name for name, _ in getaddresses([known.get(f"{role}-email", "")])]
+    return list(dict.fromkeys(filter(None, names)))
 
 
 def read_options():
