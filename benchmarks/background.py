@@ -51,7 +51,7 @@ from runners.processes import Missing, Stopped, program, stopped
 from runners.session import Session
 
 RESULTS = Path(__file__).resolve().parent / "results" / "background.json"
-AT_A_TIME = 8  # runners whose outcomes are watched at the same time
+AT_A_TIME = 12  # runners whose outcomes are watched at the same time
 BOOKS = 2_000  # in the library of the measurement `exports`
 console = Console(stderr=True)
 
@@ -67,8 +67,8 @@ class Sizes:
     large_burst: int = 100
     idle: float = 30
     empty: int = 10_000
-    processes: int = 30  # tasks, if each starts a process
-    seconds: float = 8  # at most, for each phase of the empty tasks
+    few: int = 30  # tasks, if each starts a process
+    seconds: float = 6  # at most, for each phase of the empty tasks
     once: int = 1_000
     finished: int = 100_000
     soon: float = 2  # seconds, in which a task starts if nothing keeps it from starting
@@ -86,7 +86,7 @@ QUICK = {
     "large_burst": 6,
     "idle": 2,
     "empty": 50,
-    "processes": 3,
+    "few": 3,
     "seconds": 5,
 }
 QUICK |= {"once": 20, "finished": 2_000, "soon": 1, "stop": 7, "failure": 3, "watch": 12}
@@ -139,7 +139,9 @@ def about(package):
     classifiers = [line.rpartition(" :: ")[2] for line in known.get_all("Classifier", []) if "License ::" in line]
     licence = known.get("License-Expression") or known.get("License") or ", ".join(classifiers)
     people = named(known, "Maintainer") or named(known, "Author")
-    return {"version": known.get("Version"), "licence": licence, "people": ", ".join(people)}
+    links = {name.lower(): url for name, _, url in (line.partition(", ") for line in known.get_all("Project-URL", []))}
+    changes = links.get("changelog") or links.get("releases") or ""
+    return {"version": known.get("Version"), "licence": licence, "people": ", ".join(people), "changes": changes}
 
 
 def named(known, role):
@@ -224,11 +226,13 @@ def at_the_same_time(count, tasks):
 def run(name, what, options, sizes, results, number, kept, more):
     """Start a runner, and measure. If something doesn't work, note the error and go on with the next measurement."""
     entry, left = results["runners"][name], list(what)
+    if "left_out" in entry:
+        return
     books, project = more.get("books", 0), more.get("project", "settings")
     more = {"defaults": options.defaults, **more, "kept": kept / f"{name}-{project}-{books}"}
     more.pop("books", None)
     while left:  # a new session after an error
-        began, each = time.monotonic(), None
+        began, each, session = time.monotonic(), None, None
         try:
             with tempfile.TemporaryDirectory(prefix="runners-") as folder:
                 with Session(name, folder, options.database, **more) as session:
@@ -242,12 +246,15 @@ def run(name, what, options, sizes, results, number, kept, more):
         except Stopped:
             return
         except Exception as error:
-            each = each or left.pop(0)  # if the session doesn't start, the next measurement has failed
-            text = f"{type(error).__name__}: {error}"
-            if options.quick:  # somebody looks for the reason
+            failed, text = [each], f"{type(error).__name__}: {error}"
+            if options.quick and session:  # somebody looks for the reason
                 text += "".join(traceback.format_exception(error)) + session.log("site") + session.log("worker")
-            entry.setdefault("errors", []).append({"measurement": each, "round": number, "error": text})
-            report(number, sizes, name, each, began, text)
+            if each is None:  # the session didn't start
+                failed, left = left, []
+                if not entry.keys() & MEASUREMENTS.keys():  # nor did an earlier one
+                    entry["left_out"] = f"It didn't start. {text}"
+            entry.setdefault("errors", []).extend({"measurement": m, "round": number, "error": text} for m in failed)
+            report(number, sizes, name, ", ".join(failed), began, text)
 
 
 def report(number, sizes, name, what, began, figures):
@@ -284,12 +291,13 @@ def show_list():
 
 def show(results):
     kills = ["kill_process", "kill_worker", "kill_broker", "stop"]
-    table = Table("runner", "done (median)", *kills)
+    table = Table("runner", "done (median)", *kills, "errors")
     for name, entry in results["runners"].items():
         done = sorted(click["done"] for clicks in entry.get("latency", []) for click in clicks)
         middle = f"{done[len(done) // 2]:.2f} s" if done else ""
         outcomes = [{each["outcome"] for each in entry.get(kill, []) if each} for kill in kills]
-        table.add_row(name, middle, *(", ".join(sorted(each)) for each in outcomes))
+        errors = str(len(entry.get("errors", [])) or "")
+        table.add_row(name, middle, *(", ".join(sorted(each)) for each in outcomes), errors)
     console.print(table)
 
 

@@ -103,7 +103,7 @@ def empty(session, sizes):
     Return the seconds and the CPU seconds of both phases. Each phase ends when its time is over, so `enqueued` and
     `done` can be less than what was asked for.
     """
-    count = sizes.processes if starts_processes(session) else sizes.empty
+    count = sizes.few if starts_processes(session) else sizes.empty
     for each in session.workers:
         each.stop(stop_signal(session))
     before, began, enqueued, keys = session.cpu(), time.monotonic(), 0, []
@@ -345,7 +345,7 @@ def outcome_of(starts, ends, state):
 
 def once(session, sizes):
     """Start the workers a second time, and run many tasks. How often does each run?"""
-    count = sizes.processes if starts_processes(session) else sizes.once
+    count = sizes.few if starts_processes(session) else sizes.once
     first = session.workers
     session.start_workers()
     session.workers += first

@@ -13,16 +13,23 @@ from tutorial.site.measured import table
 
 def figures(measured):
     """Return all figures and tables by their names."""
-    runs = [run for run in measured["runners"].values() if "packages" in run]
+    runs = [run for run in measured["runners"].values() if "left_out" not in run]
     packages = {name: about for run in runs for name, about in run["packages"].items()}
-    rows = [[f"`{name}`", *(each or "–" for each in about.values())] for name, about in sorted(packages.items())]
+    rows = [
+        [f"`{name}`", *(about[key] or "–" for key in ("version", "licence", "people")), link(about["changes"])]
+        for name, about in sorted(packages.items())
+    ]
     return {
         **{name: of_runners(columns, runs) for name, columns in TABLES.items()},
-        "packages": table(["package", "version", "licence", "people"], rows, "<"),
+        "packages": table(["package", "version", "licence", "people", "releases"], rows, "<"),
         **{key: measured["settings"][key] for key in SETTINGS},
         **{key: measured["machine"][key] for key in ("cores", "python", "django")},
         "took": measured["seconds"] / 60,
     }
+
+
+def link(url):
+    return f"[changes]({url})" if url else "–"
 
 
 def of_runners(columns, runs):
@@ -65,10 +72,17 @@ def seen(run, kill):
     for outcome, number in Counter(each["outcome"] for each in found).most_common():
         same = [each for each in found if each["outcome"] == outcome]
         after = f" after {rounds([each['seconds'] for each in same])} s" * (outcome in ("run again", "failed"))
-        states = sorted({each["state"] for each in same if each["state"] and outcome == "not run again"})
+        well = run["failure"][0]["state_after_success"] if run.get("failure") else None
+        states = sorted({each["state"] for each in same if each["state"] not in (None, well) and outcome != "failed"})
         state = f" ({', '.join(states)})" if states else ""
         texts.append(f"{number} of {len(found)}: " * (number < len(found)) + outcome + after + state)
     return "; ".join(texts) or "–"
+
+
+def waited(found):
+    """Write how many tasks waited in the queue when its server was killed, and ran after that, in each round."""
+    done = [each["waiting_done"] for each in found]
+    return f"{rounds(done)} of {found[0]['waiting']} ran" if done else "–"
 
 
 def ends(run, fault):
@@ -120,6 +134,7 @@ TABLES = {
         "its process": lambda run: seen(run, "kill_process"),
         "the worker": lambda run: seen(run, "kill_worker"),
         "the queue's server": lambda run: seen(run, "kill_broker"),
+        "tasks that waited": lambda run: waited([each for each in run["kill_broker"] if each]),
         "with the defaults": lambda run: run["lease_by_default"],
     },
     "stops": {
