@@ -111,11 +111,17 @@ def main():
             console.print(f"{name} is left out. {reason}", markup=False, highlight=False)
         else:
             runners.append(name)
-    with tempfile.TemporaryDirectory() as kept:
-        measure(runners, options, sizes, results, Path(kept))
-    results["seconds"] = round(time.monotonic() - began)
-    if output := options.output or (None if options.quick else RESULTS):
-        save(results, output)
+    output = options.output or (None if options.quick else RESULTS)
+    try:
+        with tempfile.TemporaryDirectory() as kept:
+            measure(runners, options, sizes, results, Path(kept))
+    except KeyboardInterrupt:
+        output = output and output.with_suffix(".stopped.json")  # the results of an earlier run stay
+        raise
+    finally:
+        results["seconds"] = round(time.monotonic() - began)
+        if output:
+            save(results, output)
     show(results)
     return None
 
@@ -306,4 +312,4 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit("Stopped. No results were saved.")
+        sys.exit("Stopped.")
