@@ -13,10 +13,12 @@ do both as their package does it if you set nothing.
 First, each runner is measured alone, in several rounds, runners in turn. Measurements that take long are in the first
 round only. Then all runners are idle at the same time. Then several at a time are killed, stopped and so on, and
 watched for --watch seconds. When their workers are killed, a worker counts as dead after --lease seconds, if the
-package has such a setting. Workers that have ended are started again, as systemd does it.
+package has such a setting. Workers that have ended are started again, as systemd does it. At last, the export job of
+step 11 runs with each backend of Django Tasks, and its workers are killed too.
 
 The results go to benchmarks/results/background.json, with all rounds. A runner that can't run here is named there,
-with the reason. If you choose runners or measurements, the other results of the file stay as they are.
+with the reason. If you choose runners or measurements, the other results of the file stay as they are. After that,
+python benchmarks/plots.py draws the plots of the site.
 
 You need Linux and: pip install -e '.[runners]' -c constraints.txt. Redis, RabbitMQ and PostgreSQL are started on free
 ports of 127.0.0.1 and ended again.
@@ -31,7 +33,8 @@ import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib.metadata import version
+from email.utils import getaddresses
+from importlib.metadata import metadata
 from pathlib import Path
 
 from rich.console import Console
@@ -43,12 +46,13 @@ from tutorial import find_step
 sys.path.append(str(find_step("11")))  # for library and backends
 
 from runners import NAMES, POLL, PROCESSES, load, why_not
-from runners.measurements import IDLE, KILLS, LONG, MEASUREMENTS, OUTCOMES, SPEED
+from runners.measurements import DEFAULTS, EXPORTS, IDLE, KILLS, LONG, MEASUREMENTS, ONCE, OUTCOMES, SPEED
 from runners.processes import Missing, Stopped, program, stopped
 from runners.session import Session
 
 RESULTS = Path(__file__).resolve().parent / "results" / "background.json"
-AT_A_TIME = 6  # runners whose outcomes are watched at the same time
+AT_A_TIME = 12  # runners whose outcomes are watched at the same time
+BOOKS = 2_000  # in the library of the measurement `exports`
 console = Console(stderr=True)
 
 
@@ -63,8 +67,8 @@ class Sizes:
     large_burst: int = 100
     idle: float = 30
     empty: int = 10_000
-    processes: int = 30  # tasks, if each starts a process
-    seconds: float = 8  # at most, for each phase of the empty tasks
+    few: int = 30  # tasks, if each starts a process
+    seconds: float = 6  # at most, for each phase of the empty tasks
     once: int = 1_000
     finished: int = 100_000
     soon: float = 2  # seconds, in which a task starts if nothing keeps it from starting
@@ -82,7 +86,7 @@ QUICK = {
     "large_burst": 6,
     "idle": 2,
     "empty": 50,
-    "processes": 3,
+    "few": 3,
     "seconds": 5,
 }
 QUICK |= {"once": 20, "finished": 2_000, "soon": 1, "stop": 7, "failure": 3, "watch": 12}
@@ -101,20 +105,56 @@ def main():
     results = {"machine": machine("django", "gunicorn"), "settings": settings(options, sizes), "runners": {}}
     runners = []
     for name in options.runners:
-        runner = load(name)
-        entry = results["runners"][name] = {"title": runner.TITLE, "lease_by_default": runner.LEASE}
-        if reason := why_not(name) or missing_server(runner, options.database):
+        entry = results["runners"][name] = {}
+        if reason := describe(name, entry, options.database):
             entry["left_out"] = reason
             console.print(f"{name} is left out. {reason}", markup=False, highlight=False)
         else:
-            entry["versions"] = {package: version(package) for package in runner.PACKAGES}
             runners.append(name)
-    measure(runners, options, sizes, results)
-    results["seconds"] = round(time.monotonic() - began)
-    if output := options.output or (None if options.quick else RESULTS):
-        save(results, output)
+    output = options.output or (None if options.quick else RESULTS)
+    try:
+        with tempfile.TemporaryDirectory() as kept:
+            measure(runners, options, sizes, results, Path(kept))
+    except KeyboardInterrupt:
+        output = output and output.with_suffix(".stopped.json")  # the results of an earlier run stay
+        raise
+    finally:
+        results["seconds"] = round(time.monotonic() - began)
+        if output:
+            save(results, output)
     show(results)
     return None
+
+
+def describe(name, entry, database):
+    """Add to the results what the runner is. Return in a sentence why it can't run here, or None if it can."""
+    try:
+        runner = load(name)
+        entry |= {"title": runner.TITLE, "lease_by_default": runner.LEASE}
+        reason = why_not(name) or missing_server(runner, database)
+        if not reason:
+            entry["packages"] = {package: about(package) for package in runner.PACKAGES}
+    except Exception as error:  # a package that can't be imported
+        reason = f"{type(error).__name__}: {error}"
+    return reason
+
+
+def about(package):
+    """Return what a package says about itself: version, licence and people."""
+    known = metadata(package)
+    classifiers = [line.rpartition(" :: ")[2] for line in known.get_all("Classifier", []) if "License ::" in line]
+    licence = known.get("License-Expression") or known.get("License") or ", ".join(classifiers)
+    people = named(known, "Maintainer") or named(known, "Author")
+    links = {name.lower(): url for name, _, url in (line.partition(", ") for line in known.get_all("Project-URL", []))}
+    changes = links.get("changelog") or links.get("releases") or ""
+    return {"version": known.get("Version"), "licence": licence, "people": ", ".join(people), "changes": changes}
+
+
+def named(known, role):
+    """Return the names that the metadata has for a role, with or without an address."""
+    names = [name.strip() for name in known.get(role, "").split(",")]
+    names += [name for name, _ in getaddresses([known.get(f"{role}-email", "")])]
+    return list(dict.fromkeys(filter(None, names)))
 
 
 def read_options():
@@ -157,23 +197,25 @@ def settings(options, sizes):
     return {"database": options.database, **equal, **vars(sizes), "quick": options.quick}
 
 
-def measure(runners, options, sizes, results):
-    chosen = [name for name in MEASUREMENTS if name in options.measure]
-    groups = (SPEED, LONG, IDLE, OUTCOMES, KILLS)
-    speed, long, idle, outcomes, kills = ([name for name in chosen if name in group] for group in groups)
+def measure(runners, options, sizes, results, kept):
+    def each(names, group, number, **more):
+        chosen = [name for name in group if name in options.measure]
+        return [(name, chosen, options, sizes, results, number, kept, more) for name in names if chosen]
+
+    fast = [name for name in runners if not hasattr(load(name), "AS_FAST_AS")]
     for number in range(sizes.rounds):
-        what = speed if number else [*speed, *long]
-        for name in runners if what else []:
-            run(name, what, options, sizes, results, number, books=sizes.books)
-    if idle and runners:
-        at_the_same_time(len(runners), [(name, idle, options, sizes, results, 0) for name in runners])
-    tasks = [
-        (name, what, options, sizes, results, number, lease)
-        for number in range(sizes.rounds)
-        for what, lease in [(outcomes, 0), (kills, sizes.lease)]
-        if what
-        for name in runners
-    ]
+        group = SPEED if number else SPEED | LONG
+        for task in each(fast, group, number, books=sizes.books):
+            run(*task)
+    for task in each(fast, DEFAULTS, 0, books=sizes.books, defaults=True):
+        run(*task)
+    at_the_same_time(len(NAMES), each(fast, IDLE, 0))
+    backends = [name for name in runners if name.startswith("tasks_")]
+    tasks = []
+    for number in range(sizes.rounds):
+        tasks += each(runners, OUTCOMES if number else OUTCOMES | ONCE, number)
+        tasks += each(runners, KILLS, number, lease=sizes.lease)
+        tasks += each(backends, EXPORTS, number, lease=sizes.lease, books=BOOKS, project="export_settings")
     at_the_same_time(AT_A_TIME, tasks)
 
 
@@ -187,15 +229,19 @@ def at_the_same_time(count, tasks):
             raise
 
 
-def run(name, what, options, sizes, results, number, lease=0, books=0):
+def run(name, what, options, sizes, results, number, kept, more):
     """Start a runner, and measure. If something doesn't work, note the error and go on with the next measurement."""
-    entry = results["runners"][name]
-    left = list(what)
+    entry, left = results["runners"][name], list(what)
+    if "left_out" in entry:
+        return
+    books, project = more.get("books", 0), more.get("project", "settings")
+    more = {"defaults": options.defaults, **more, "kept": kept / f"{name}-{project}-{books}"}
+    more.pop("books", None)
     while left:  # a new session after an error
-        began = time.monotonic()
+        began, each, session = time.monotonic(), None, None
         try:
             with tempfile.TemporaryDirectory(prefix="runners-") as folder:
-                with Session(name, folder, options.database, defaults=options.defaults, lease=lease) as session:
+                with Session(name, folder, options.database, **more) as session:
                     session.start(books)
                     while left:
                         began, each = time.monotonic(), left.pop(0)
@@ -206,12 +252,15 @@ def run(name, what, options, sizes, results, number, lease=0, books=0):
         except Stopped:
             return
         except Exception as error:
-            each = each if len(left) < len(what) else left.pop(0)
-            text = f"{type(error).__name__}: {error}"
-            if options.quick:  # somebody looks for the reason
+            failed, text = [each], f"{type(error).__name__}: {error}"
+            if options.quick and session:  # somebody looks for the reason
                 text += "".join(traceback.format_exception(error)) + session.log("site") + session.log("worker")
-            entry.setdefault("errors", []).append({"measurement": each, "round": number, "error": text})
-            report(number, sizes, name, each, began, text)
+            if each is None:  # the session didn't start
+                failed, left = left, []
+                if not entry.keys() & MEASUREMENTS.keys():  # nor did an earlier one
+                    entry["left_out"] = f"It didn't start. {text}"
+            entry.setdefault("errors", []).extend({"measurement": m, "round": number, "error": text} for m in failed)
+            report(number, sizes, name, ", ".join(failed), began, text)
 
 
 def report(number, sizes, name, what, began, figures):
@@ -248,12 +297,13 @@ def show_list():
 
 def show(results):
     kills = ["kill_process", "kill_worker", "kill_broker", "stop"]
-    table = Table("runner", "done (median)", *kills)
+    table = Table("runner", "done (median)", *kills, "errors")
     for name, entry in results["runners"].items():
         done = sorted(click["done"] for clicks in entry.get("latency", []) for click in clicks)
         middle = f"{done[len(done) // 2]:.2f} s" if done else ""
         outcomes = [{each["outcome"] for each in entry.get(kill, []) if each} for kill in kills]
-        table.add_row(name, middle, *(", ".join(sorted(each)) for each in outcomes))
+        errors = str(len(entry.get("errors", [])) or "")
+        table.add_row(name, middle, *(", ".join(sorted(each)) for each in outcomes), errors)
     console.print(table)
 
 
@@ -262,4 +312,4 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit("Stopped. No results were saved.")
+        sys.exit("Stopped.")

@@ -7,6 +7,7 @@ The same results give the same bytes.
 
 import sys
 from pathlib import Path
+from statistics import median
 
 import matplotlib
 
@@ -15,7 +16,8 @@ matplotlib.rcParams.update({"svg.hashsalt": "books", "svg.fonttype": "none", "fo
 
 from matplotlib import pyplot  # noqa: E402
 
-from tutorial.site.measured import RUNGS, RUNNERS, four_ways, medians, results  # noqa: E402
+from runners.tables import clicks, of  # noqa: E402
+from tutorial.site.measured import RUNGS, four_ways, results  # noqa: E402
 
 BENCHMARKS = Path(__file__).resolve().parent
 ASSETS = BENCHMARKS.parent / "docs" / "assets"
@@ -38,24 +40,26 @@ def main(folder=ASSETS):
         save(ladder(measured["1000000"], colours), folder / f"ladder-{theme}.svg")
         save(sizes(measured, colours), folder / f"sizes-{theme}.svg")
         save(ways(four_ways(), colours), folder / f"ways-{theme}.svg")
-        save(runners(medians(), colours), folder / f"runners-{theme}.svg")
+        save(runners(results("background"), colours), folder / f"runners-{theme}.svg")
 
 
 def runners(measured, colours):
-    """Draw for each runner the overhead of one export, the time of many exports, and the peak memory."""
-    figure, panels = pyplot.subplots(3, 1, figsize=(WIDTH, 6))
-    for axes, key, title, scale, text in zip(
-        panels,
-        ("overhead", "burst", "peak_bytes"),
-        ("before and after the job, ms", "burst of 20, seconds", "peak memory, MB"),
-        (1000, 1, 1e-6),
-        ("%.0f", "%.1f", "%.0f"),
-        strict=True,
+    """Draw for each runner the time of one export, the time of many exports, and the peak memory, as medians."""
+    fast = [run for run in measured["runners"].values() if run.get("latency") and run.get("burst")]
+    names = [run["title"] for run in fast]
+    figure, panels = pyplot.subplots(3, 1, figsize=(WIDTH, 1.5 + 0.75 * len(fast)))
+    for axes, title, text, rounds in (
+        (panels[0], "one export, ms", "%.0f", [clicks(run, "done") for run in fast]),
+        (panels[1], "burst, seconds", "%.1f", [of(run, "burst", "seconds") for run in fast]),
+        (panels[2], "peak memory, MB", "%.0f", [of(run, "burst", "peak_bytes", "all", scale=1e-6) for run in fast]),
     ):
-        values = [measured[name][key] * scale for name in RUNNERS]
-        bars = axes.barh(list(RUNNERS.values()), values, height=0.6, color=colours["bars"][0])
-        axes.bar_label(bars, fmt=text, padding=3, color=colours["ink"], fontsize=10)
-        axes.set_xlim(0, max(values) * 1.25)
+        right = max(map(max, rounds))
+        for name, values in zip(names, rounds, strict=True):
+            axes.barh(name, median(values), height=0.6, color=colours["bars"][0])
+            axes.hlines(name, min(values), max(values), color=colours["ink"], linewidth=1)
+            style = {"va": "center", "color": colours["ink"], "fontsize": 10}
+            axes.text(max(values) + right / 40, name, text % median(values), **style)
+        axes.set_xlim(0, right * 1.25)
         axes.set_xticks([])
         axes.set_title(title, fontsize=11, color=colours["ink"])
         axes.invert_yaxis()

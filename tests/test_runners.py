@@ -14,6 +14,7 @@ sys.path += [str(BENCHMARKS), str(find_step("11"))]  # for runners, and for the 
 from runners import NAMES, load, why_not  # noqa: E402
 from runners.processes import Missing  # noqa: E402
 from runners.session import Session  # noqa: E402
+from runners.tables import seen  # noqa: E402
 
 with_servers = [pytest.mark.slow, pytest.mark.services]
 
@@ -58,13 +59,22 @@ def compared(folder, *options):
 
 @pytest.mark.slow
 def test_the_results_have_each_measurement(tmp_path):
-    measures = ("latency", "transaction", "kill_process")
+    measures = ("latency", "transaction", "kill_process", "exports")
     runners = compared(tmp_path, "--runners", "thread", "tasks_db", "--measure", *measures)
     assert {name: entry.get("errors", []) for name, entry in runners.items()} == {"thread": [], "tasks_db": []}
     assert runners["thread"]["transaction"][0]["starts_after_rollback"] is True
     assert runners["tasks_db"]["transaction"][0]["starts_after_rollback"] is False
     assert [click["done"] > click["answer"] > 0 for click in runners["tasks_db"]["latency"][0]] == [True, True]
     assert {entry["kill_process"][0]["outcome"] for entry in runners.values()} == {"not run again"}
+    ends = runners["tasks_db"]["exports"][0].values()
+    assert [(end["state"], end["files"], end["emails"], end["complete"]) for end in ends] == [("done", 1, 1, True)] * 4
+
+
+def test_a_table_says_in_how_many_rounds_a_task_had_which_outcome():
+    failed = {"outcome": "failed", "state": "FAILED", "seconds": 4}
+    run = {"kill_worker": [failed, {**failed, "outcome": "not run again", "state": "RUNNING"}]}
+    run["kill_worker"].append({**failed, "seconds": 6})
+    assert seen(run, "kill_worker") == "2 of 3: failed after 5 (4 to 6) s; 1 of 3: not run again (RUNNING)"
 
 
 def test_a_runner_that_cannot_run_is_left_out_with_a_reason(tmp_path):

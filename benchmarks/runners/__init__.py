@@ -9,6 +9,7 @@ A module says what its runner needs, and how to use it:
     DATABASES           the databases it works with (default: SQLite and PostgreSQL)
     LEASE               how it finds the task of a dead worker, and after how long with its own defaults (text)
     FINISHED            the model with the finished tasks, if it keeps them in the database
+    AS_FAST_AS          a runner that is as fast, because it differs in its kills only
     STARTS_PROCESSES    whether it starts a process for each task, so that many tasks take long
     BROKER_OR_FILES     whether it can do without its broker
     STOP                the signal that ends its worker, as its documentation recommends (default: SIGTERM)

@@ -7,6 +7,7 @@ __all__ = ["enqueue"]
 TITLE = "Celery with RabbitMQ, acks_late"
 PACKAGES = ["celery"]
 BROKER = "rabbitmq"
+AS_FAST_AS = "celery_rabbitmq"
 LEASE = "RabbitMQ sees that the connection is closed"
 app = celery_app.make("celery_rabbitmq_late")
 

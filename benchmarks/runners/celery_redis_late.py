@@ -7,6 +7,7 @@ __all__ = ["enqueue"]
 TITLE = "Celery with Redis, acks_late"
 PACKAGES = ["celery"]
 BROKER = "redis"
+AS_FAST_AS = "celery_redis"
 LEASE = "visibility_timeout, 3600 s, and a search each 100 s"
 app = celery_app.make("celery_redis_late")
 

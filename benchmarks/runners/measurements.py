@@ -31,6 +31,11 @@ def latency(session, sizes):
     return [one(session, "export") for _ in range(sizes.clicks)]
 
 
+def defaults(session, sizes):
+    """Export the books in the same way, but with the poll interval and the concurrency of the package."""
+    return latency(session, sizes)
+
+
 def one(session, kind):
     key = new_key(kind)
     time.sleep(random.random() * 0.1)  # a click comes at any moment between two polls
@@ -70,7 +75,7 @@ def many(session, count):
 
 def idle(session, sizes):
     """Return memory and CPU seconds of each part while there is nothing to do."""
-    time.sleep(2)  # what a worker does after its first task
+    settle(session)
     before = session.cpu()
     time.sleep(sizes.idle)
     after = session.cpu()
@@ -82,13 +87,23 @@ def idle(session, sizes):
     }
 
 
+def settle(session):
+    """Wait until the CPU time of each second doesn't go down anymore, because a worker does things after its start."""
+    used, before = [], sum(session.cpu().values())
+    while len(used) < 3 or (used[-1] < used[-2] * 0.8 and len(used) < 20):
+        time.sleep(1)
+        now = sum(session.cpu().values())
+        used.append(now - before)
+        before = now
+
+
 def empty(session, sizes):
     """Run tasks that do nothing. With a queue, enqueue all of them before the workers start.
 
     Return the seconds and the CPU seconds of both phases. Each phase ends when its time is over, so `enqueued` and
     `done` can be less than what was asked for.
     """
-    count = sizes.processes if starts_processes(session) else sizes.empty
+    count = sizes.few if starts_processes(session) else sizes.empty
     for each in session.workers:
         each.stop(stop_signal(session))
     before, began, enqueued, keys = session.cpu(), time.monotonic(), 0, []
@@ -113,9 +128,9 @@ def empty(session, sizes):
     already = len(done()) if session.workers else 0
     if session.workers:  # otherwise, the tasks run while others are enqueued
         before, began = session.cpu(), time.monotonic()
-    started = time.monotonic()
-    while (ended := len(done())) < enqueued and time.monotonic() - started < sizes.seconds:
-        time.sleep(0.05)
+    with suppress(TimeoutError):
+        wait_for(lambda: len(done()) >= enqueued, "all tasks", sizes.seconds)
+    ended = len(done())
     run = {"seconds": time.monotonic() - began, "cpu_seconds": difference(session.cpu(), before)}
     return {"enqueued": enqueued, "enqueue": enqueue, "done": ended - already, "done_before": already, "run": run}
 
@@ -176,9 +191,19 @@ def failure(session, sizes):
 
 def state_after_success(session):
     key = new_key("good")
-    id, _ = session.enqueue("empty", key)
+    id, _ = session.enqueue("hold", key)
+    session.wait_for(key, "start")
+    running = session.state(id)
+    session.release(key)
     session.wait_for(key, "end")
-    time.sleep(0.5)  # the runner writes it down after the job's own note
+    return state_after(session, id, running)
+
+
+def state_after(session, id, running):
+    """Return the state of a job that has ended. The runner writes it down after the job's own note."""
+    if running is not None:
+        with suppress(TimeoutError):
+            wait_for(lambda: session.state(id) != running, "another state", 5)
     return session.state(id)
 
 
@@ -190,13 +215,12 @@ def kill_process(session, sizes):
 def kill_worker(session, sizes):
     """Kill all processes of the worker with SIGKILL, or those of the site if there is no worker. Start them again."""
 
-    def act(process):
-        if session.workers:
-            kill([each for worker in session.workers for each in worker.family()])
-        else:
-            kill(session.site.family())
+    return held(session, sizes, lambda process: kill_all(session))
 
-    return held(session, sizes, act)
+
+def kill_all(session):
+    for each in session.workers or [session.site]:
+        kill(each.family())
 
 
 def stop(session, sizes):
@@ -244,10 +268,10 @@ def kill_broker(session, sizes):
     def act(process):
         for key in waiting:
             session.enqueue("empty", key)
-        time.sleep(sizes.soon)  # RabbitMQ needs a moment to write them to the disk
-        server.process.kill()
-        server.process.start()
-        server.wait()
+        if hasattr(server, "has_written"):
+            with suppress(TimeoutError):
+                wait_for(lambda: all(map(server.has_written, waiting)), "the broker to write its files", 10)
+        restart(server)
 
     also = []
     if session.workers and not session.options.defaults:  # two tasks hold the workers, so that the others wait
@@ -269,11 +293,18 @@ def kill_broker(session, sizes):
     }
 
 
+def restart(server):
+    server.process.kill()
+    server.process.start()
+    server.wait()
+
+
 def held(session, sizes, act, also=()):
     """Enqueue a task that runs until we let it end. Act in its middle, let it end, and watch what happens."""
     key = new_key("hold")
     id, _ = session.enqueue("hold", key)
     pid, _ = session.wait_for(key, "start")
+    running = session.state(id)
     for each in also:  # unless a worker has fetched both tasks, and runs one after the other
         session.enqueue("hold", each)
         happens(session, each, "start", sizes.soon)
@@ -292,10 +323,8 @@ def held(session, sizes, act, also=()):
             break
         time.sleep(0.2)
     ended = session.seen(key, "end")
-    if ended:
-        time.sleep(1)  # the runner writes the state after the job's own note
     with suppress(OSError, HTTPException, ValueError):
-        state = session.state(id)
+        state = state_after(session, id, running) if ended else session.state(id)
     starts = session.seen(key, "start")
     return {
         "outcome": outcome_of(len(starts), len(ended), state),
@@ -316,7 +345,7 @@ def outcome_of(starts, ends, state):
 
 def once(session, sizes):
     """Start the workers a second time, and run many tasks. How often does each run?"""
-    count = sizes.processes if starts_processes(session) else sizes.once
+    count = sizes.few if starts_processes(session) else sizes.once
     first = session.workers
     session.start_workers()
     session.workers += first
@@ -325,7 +354,7 @@ def once(session, sizes):
     keys = [f"{key}-{number}" for number in range(count)]
     with suppress(TimeoutError):
         wait_for(lambda: all(each in session.events() for each in keys), "all tasks", 120)
-    time.sleep(2)  # for tasks that run a second time
+    time.sleep(sizes.soon)  # for tasks that run a second time
     runs = [len(session.seen(each, "start")) for each in keys]
     return {
         "tasks": count,
@@ -345,6 +374,63 @@ def finished(session, sizes):
     one(session, "empty")
     after = [one(session, "empty") for _ in range(sizes.clicks)]
     return {"rows": sizes.finished, "before": before, "after": after}
+
+
+# Our export job
+
+
+def exports(session, sizes):
+    """Run the export job of step 11, and break something in its middle. Does each export end exactly once?
+
+    The reaper runs each second. `seconds` is from the fault until the export and its email are done.
+    """
+    server = server_of_the_queue(session)
+    faults = {
+        "nothing": lambda process: None,
+        "kill_process": lambda process: kill([process]),
+        "kill_worker": lambda process: kill_all(session),
+        "stop": lambda process: deploy(session, sizes),
+        **({"kill_broker": lambda process: restart(server)} if server else {}),
+    }
+    found = {fault: one_export(session, sizes, act) for fault, act in faults.items()}
+    watch(session, 2 * sizes.lease, lambda: False)  # a second file or email would come now
+    return {fault: {**session.state(id), "seconds": seconds} for fault, (id, seconds) in found.items()}
+
+
+def deploy(session, sizes):
+    """Stop the worker as its documentation recommends. Return when it has ended, or waits for its task."""
+    asked = session.workers or [session.site]
+    for each in asked:
+        each.popen.send_signal(stop_signal(session))
+    with suppress(TimeoutError):
+        wait_for(lambda: not any(each.runs() for each in asked), "the end of the worker", sizes.soon)
+
+
+def one_export(session, sizes, act):
+    """Return the id of the export, and the seconds from the fault until it has ended, or None."""
+    id, _ = session.enqueue("export", new_key("export"))
+    if not watch(session, 60, lambda: session.seen(id, "start")):
+        raise TimeoutError("The export has not started.")
+    acted = time.monotonic()
+    act(psutil.Process(session.seen(id, "start")[0][1]))
+    session.release(id)
+    ended = watch(session, 3 * sizes.watch, lambda: session.state(id)["settled"])
+    return id, time.monotonic() - acted if ended else None
+
+
+def watch(session, seconds, condition):
+    """Run the reaper and restart what has ended, until the condition is true. Return whether it is."""
+    began, reaped = time.monotonic(), 0.0
+    while time.monotonic() - began < seconds:
+        with suppress(OSError, HTTPException, ValueError, TypeError):  # the site or its database starts again
+            session.restart_ended()
+            if condition():
+                return True
+            if time.monotonic() - reaped > 1:
+                reaped = time.monotonic()
+                session.get("/reap/")
+        time.sleep(0.1)
+    return False
 
 
 # Helpers
@@ -384,17 +470,16 @@ def stop_signal(session):
 SPEED = {"latency": latency, "burst": burst}
 # One runner at a time, in the first round, because they take long
 LONG = {"large_burst": large_burst, "empty": empty, "finished": finished}
+# One runner at a time, in the first round, with the defaults of the package
+DEFAULTS = {"defaults": defaults}
 # All runners at the same time, because an idle runner needs little
 IDLE = {"idle": idle}
-# Several runners at the same time
-OUTCOMES = {
-    "transaction": transaction,
-    "failure": failure,
-    "kill_broker": kill_broker,
-    "stop": stop,
-    "sigterm": sigterm,
-    "once": once,
-}
-# Several runners at the same time, with a short lease
+# Several runners at the same time, in the first round
+ONCE = {"transaction": transaction, "failure": failure, "once": once}
+# Several runners at the same time, in each round
+OUTCOMES = {"kill_broker": kill_broker, "stop": stop, "sigterm": sigterm}
+# The same, with a short lease
 KILLS = {"kill_process": kill_process, "kill_worker": kill_worker}
-MEASUREMENTS = {**SPEED, **LONG, **IDLE, **OUTCOMES, **KILLS}
+# The same with each backend of Django Tasks
+EXPORTS = {"exports": exports}
+MEASUREMENTS = {**SPEED, **LONG, **DEFAULTS, **IDLE, **ONCE, **OUTCOMES, **KILLS, **EXPORTS}

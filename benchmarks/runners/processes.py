@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -51,11 +52,11 @@ class Process:
         kill(self.family())
         self.popen.wait()
 
-    def stop(self, signal=None, seconds=15):
+    def stop(self, which=signal.SIGTERM, seconds=15):
         """Ask the process to end, and kill what is left. Return how many seconds it took."""
         relatives, began = self.family(), time.monotonic()
         if self.runs():
-            self.popen.send_signal(signal) if signal else self.popen.terminate()
+            self.popen.send_signal(which)
         with suppress(subprocess.TimeoutExpired):
             self.popen.wait(seconds)
         kill(relatives)
@@ -122,7 +123,7 @@ def answers(port):
 class Redis:
     """Redis, which writes each command to a file (appendonly), so that a killed one has its tasks again."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, _):
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         folder.mkdir()
@@ -142,7 +143,8 @@ class Redis:
 class RabbitMQ:
     """RabbitMQ with its own name server."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, _):
+        self.folder = folder
         server = program("rabbitmq-server", "/usr/lib/rabbitmq/bin")
         self.port, names = free_port(), free_port()
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}//"
@@ -174,22 +176,32 @@ class RabbitMQ:
             connection.sendall(b"AMQP\x00\x00\x09\x01")
             return len(connection.recv(8)) == 8
 
+    def has_written(self, text):
+        """Return whether the text is in one of its files. It writes messages some time after it has accepted them."""
+        for path in self.folder.rglob("*"):
+            with suppress(OSError):
+                if path.is_file() and text.encode() in path.read_bytes():
+                    return True
+        return False
+
     def clean_up(self):
         self.names.stop()
 
 
 class PostgreSQL:
-    """PostgreSQL. As root, it runs as the user postgres."""
+    """PostgreSQL. As root, it runs as the user postgres. `kept` is a folder of keep(), with which it starts."""
 
-    def __init__(self, _):
+    def __init__(self, _, kept=None):
         initdb, server = (program(name, *Path("/usr/lib/postgresql").glob("*/bin")) for name in ("initdb", "postgres"))
-        user = {"user": "postgres"} if os.geteuid() == 0 else {}
+        user = as_user = {"user": "postgres"} if os.geteuid() == 0 else {}
         self.port = free_port()
         self.url = f"postgres://library@127.0.0.1:{self.port}/postgres"
         folder = self.folder = tempfile.mkdtemp()  # the user postgres may not see the folder of the session
         if user:
             shutil.chown(folder, **user)
         create = [initdb, "--pgdata", folder, "--auth=trust", "--username=library", "--encoding=UTF8", "--no-sync"]
+        if kept:
+            create, user = ["cp", "--archive", f"{kept}/.", folder], {}
         done = subprocess.run(create, capture_output=True, text=True, cwd=folder, **user)
         if done.returncode:
             raise RuntimeError(done.stderr)
@@ -200,10 +212,17 @@ class PostgreSQL:
             "max_connections=200",
         ]
         command = [server, "-D", folder, *(word for setting in settings for word in ("-c", setting))]
-        self.process = Process(command, cwd=folder, **user)
+        self.process = Process(command, cwd=folder, **as_user)
 
     def clean_up(self):
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def keep(self, place):
+        """Copy the data to a folder."""
+        self.process.stop(signal.SIGINT)
+        subprocess.run(["cp", "--archive", self.folder, place], check=True)
+        self.process.start()
+        self.wait()
 
     def wait(self):
         wait_for(self.is_ready, "PostgreSQL")

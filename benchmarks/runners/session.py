@@ -4,6 +4,8 @@ import http.client
 import json
 import os
 import re
+import secrets
+import shutil
 import subprocess
 import sys
 import threading
@@ -33,12 +35,15 @@ PATHS = [PROJECT.parent.parent, find_step("11")]  # the modules `runners`, and `
 class Session:
     """Start, use and stop one runner.
 
+    `kept` is a folder for the database as it is before the first job. A later session starts with it, which is faster.
+    `project` is "settings" for the project of the benchmark, or "export_settings" for that of step 11.
+
     Attributes: `site` and `workers` are processes, `servers` the servers by their names.
     """
 
-    def __init__(self, name, folder, database="sqlite", servers=True, **options):
+    def __init__(self, name, folder, database="sqlite", servers=True, kept=None, project="settings", **options):
         self.runner = load(name)
-        self.folder = Path(folder).resolve()
+        self.folder, self.kept, self.project = Path(folder).resolve(), kept, project
         self.servers, self.workers, self.site = {}, [], None
         self.known, self.read_until, self.reading = defaultdict(list), 0, threading.Lock()
         self.server_names = []
@@ -70,13 +75,28 @@ class Session:
 
     def start(self, books=0):
         """Fill the library, start the site and the workers, and wait until a first task has run."""
-        self.manage("migrate", "--verbosity=0")
-        if books:
-            self.manage("seed_books", books)
+        if not (self.kept and self.kept.exists()):
+            self.manage("migrate", "--verbosity=0")
+            if books:
+                self.manage("seed_books", books)
+            if self.kept:
+                self.keep()
         self.start_site()
         self.start_workers()
-        self.enqueue("empty", "first")
-        self.wait_for("first", "end")
+        if self.project == "settings":
+            self.enqueue("empty", "first")
+            self.wait_for("first", "end")
+
+    def keep(self):
+        """Keep the database for later sessions. Two sessions can do this at the same time."""
+        place = self.kept.with_name(f"{self.kept.name}-{secrets.token_hex(4)}")
+        if server := self.servers.get("postgresql"):
+            server.keep(place)
+        else:
+            place.mkdir()
+            shutil.copy(self.folder / "db.sqlite3", place)
+        with suppress(OSError):  # the other session was faster
+            place.rename(self.kept)
 
     def kill_detached(self):
         """Kill what has left the family of its parent: a detached job, or a child of a killed worker."""
@@ -93,8 +113,11 @@ class Session:
         return found
 
     def start_servers(self):
+        kept = self.kept if self.kept and self.kept.exists() else None
         for name in self.server_names:
-            self.servers[name] = SERVERS[name](self.folder / name)
+            self.servers[name] = SERVERS[name](self.folder / name, kept)
+        if kept and "postgresql" not in self.servers:
+            shutil.copy(kept / "db.sqlite3", self.folder)
         urls = {}
         for name, server in self.servers.items():
             server.wait()
@@ -104,7 +127,8 @@ class Session:
     def environment(self):
         ours = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         path = os.pathsep.join(map(str, PATHS))
-        settings = {"DJANGO_SETTINGS_MODULE": "runners.project.settings", "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+        module = f"runners.project.{self.project}"
+        settings = {"DJANGO_SETTINGS_MODULE": module, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
         return {**ours, **settings, **self.options.environment()}
 
     def manage(self, *arguments):

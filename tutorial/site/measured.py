@@ -6,6 +6,7 @@ Times are in seconds, sizes in bytes, shares and ratios are plain numbers. Table
 
 import json
 import re
+import sys
 from functools import cache
 from itertools import pairwise
 from statistics import median
@@ -38,13 +39,6 @@ ENGINES = {
     "shell, shell": "`sqlite3 -csv`, `psql \\copy`",
 }
 PEERS = ("import_export, file", "howto, file", "copy, file", "native, file", "shell, shell")
-RUNNERS = {
-    "spawn": "a process each",
-    "database": "queue in the database",
-    "celery-files": "Celery, a folder",
-    "celery-redis": "Celery, Redis",
-    "celery-rabbitmq": "Celery, RabbitMQ",
-}
 FAULT_RUNNERS = ("database", "subprocess", "files", "redis", "rabbitmq")
 
 
@@ -60,14 +54,6 @@ def figures():
 def results(name):
     """Read one file of benchmarks/results."""
     return json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
-
-
-def medians(name="compare_runners"):
-    """Return the medians of each runner. `peak_bytes` and the like are numbers."""
-    return {
-        runner: {key: value["median"] if isinstance(value, dict) else value for key, value in measured.items()}
-        for runner, measured in results(name)["medians"].items()
-    }
 
 
 def table(head, rows, align="<"):
@@ -261,46 +247,10 @@ def starts(measured):
 
 
 def runners():
-    measured, of = results("compare_runners"), medians()
-    spawn, database = of["spawn"], of["database"]
-    found = {
-        "table": comparison(of, measured),
-        "hundred": burst(),
-        "cores": measured["machine"]["cores"],
-        "python": measured["machine"]["python"],
-        "django": measured["machine"]["django"],
-        "spawn.share": spawn["share"],
-        "spawn.large_share": spawn["large_share"],
-        "unnoticed": spawn["overhead"] / 0.05,  # seconds of a job that spends 5 % on its process
-        **{key: measured[key] for key in ("books", "large", "exports", "rounds")},
-    }
-    for name, run in (("spawn", spawn), ("database", database)):
-        found |= {f"{name}.{key}": run[key] for key in ("first_row", "overhead", "burst", "peak_bytes")}
-    return found
+    sys.path.append(str(ROOT / "benchmarks"))
+    from runners.tables import figures
 
-
-def comparison(of, measured):
-    rows = []
-    for name, run in of.items():
-        killed = measured["runs"][name]["killed"]
-        after = f" after {killed['seconds']:.0f} s" if killed["seconds"] else ""
-        times = [f"{run[key] * 1000:.0f} ms" for key in ("answer", "first_row", "finish")]
-        memory = [megabytes(run[key]) for key in ("idle_bytes", "peak_bytes")]
-        overhead = f"{run['share'] * 100:.0f} %, {run['large_share'] * 100:.0f} %"
-        rows.append([RUNNERS[name], *times, f"{run['burst']:.1f} s", *memory, overhead, killed["outcome"] + after])
-    burst = f"burst of {measured['exports']}"
-    head = ["runner", "answer", "first row", "one export", burst, "idle", "peak", "overhead", "kill -9"]
-    return table(head, rows, "<>>>>>>><")
-
-
-def burst():
-    measured = medians("compare_runners_100")
-    rows = [
-        [RUNNERS[name], f"{run['burst_answers']:.1f} s", f"{run['burst']:.1f} s", megabytes(run["peak_bytes"])]
-        for name, run in measured.items()
-    ]
-    asked = results("compare_runners_100")["exports"]
-    return table(["runner", f"all {asked} answered", "all files there", "peak"], rows, "<>")
+    return figures(results("background"))
 
 
 # docs/reliability.md
