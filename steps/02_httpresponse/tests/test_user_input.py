@@ -1,7 +1,6 @@
 """What users type, and what the list makes of it. The later steps read the same filters from a query string."""
 
 from urllib.parse import quote
-from wsgiref.util import setup_testing_defaults
 
 import pytest
 
@@ -9,7 +8,7 @@ from library.factories import BookFactory
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.covers("library/filters.py", "library/views.py", "library/pagination.py", "config/wsgi.py"),
+    pytest.mark.covers("library/filters.py", "library/views.py", "library/pagination.py"),
 ]
 
 # The names of Unicode's normal forms. é is one character in NFC, and an e with an accent in NFD.
@@ -93,32 +92,6 @@ def test_what_a_query_string_cannot_ask_for(client, query, error):
     answer = client.get("/books/", QUERY_STRING=quote(query, safe="%&=+"))
     assert answer.status_code == 400
     assert error in answer.content.decode()
-
-
-@pytest.mark.parametrize(
-    "content_type",
-    [
-        "text/plain; charset=hex",
-        "application/x-www-form-urlencoded; charset=base64",
-        "multipart/form-data; boundary=x; charset=rot13",
-        "text/plain; charset=undefined",
-        "text/plain; charset=a\0b",
-        "text/plain; title*=nocharset''a%20b",
-    ],
-)
-def test_headers_that_django_cannot_read_get_a_400(content_type):
-    from config.wsgi import application
-
-    answers = []
-    environ = {
-        "CONTENT_TYPE": content_type,
-        "REQUEST_METHOD": "POST",
-        "QUERY_STRING": "q=%C3%A9",
-        "PATH_INFO": "/books/",
-    }
-    setup_testing_defaults(environ)
-    body = b"".join(application(environ, lambda status, headers: answers.append(status)))
-    assert answers == ["400 Bad Request"] and b"<h1>Bad request</h1>" in body
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "no-such-charset", "latin-1", "utf-16", "utf-7", ""])
