@@ -121,7 +121,7 @@ def main():
     finally:
         results["seconds"] = round(time.monotonic() - began)
         if output:
-            save(results, output)
+            save(results, output, is_part=options.runners != NAMES or options.measure != [*MEASUREMENTS])
     show(results)
     return None
 
@@ -270,11 +270,13 @@ def report(number, sizes, name, what, began, figures):
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def save(results, output):
-    """Write the results. The file keeps older results of the same machine and settings."""
+def save(results, output, is_part):
+    """Write the results. The file keeps older results of the same machine and settings, and the time of a whole run."""
     if output.exists():
         before = json.loads(output.read_text("utf-8"))
         if before["machine"] == results["machine"] and before["settings"] == results["settings"]:
+            if is_part:
+                results["seconds"] = before["seconds"]
             for name, entry in before["runners"].items():
                 results["runners"][name] = {**entry, **results["runners"].get(name, {})}
     output.write_text(json.dumps(results, indent=1) + "\n", "utf-8")

@@ -337,7 +337,7 @@ def held(session, sizes, act, also=()):
 
 def outcome_of(starts, ends, state):
     if ends:
-        return "ran to its end" if starts == 1 else "run again"
+        return "finished" if starts == 1 else "run again"
     if state and any(word in state.lower() for word in FINAL):
         return "failed"
     return "not run again"
