@@ -6,7 +6,7 @@ import pytest
 
 from config.wsgi import application
 
-pytestmark = pytest.mark.covers("config/wsgi.py")
+pytestmark = [pytest.mark.django_db, pytest.mark.covers("config/wsgi.py")]
 
 
 @pytest.mark.parametrize(
