@@ -46,8 +46,8 @@ def main(folder=ASSETS):
 def runners(measured, colours):
     """Draw for each runner the time of one export, the time of many exports, and the peak memory, as medians."""
     fast = [run for run in measured["runners"].values() if run.get("latency") and run.get("burst")]
-    names = [run["title"] for run in fast]
-    figure, panels = pyplot.subplots(3, 1, figsize=(WIDTH, 1.5 + 0.75 * len(fast)))
+    names = [run["title"].removeprefix("Django Tasks, ") for run in fast]
+    figure, panels = pyplot.subplots(1, 3, figsize=(1.7 * WIDTH, 0.8 + 0.28 * len(fast)), sharey=True)
     for axes, title, text, rounds in (
         (panels[0], "one export, ms", "%.0f", [clicks(run, "done") for run in fast]),
         (panels[1], "burst, seconds", "%.1f", [of(run, "burst", "seconds") for run in fast]),
@@ -59,11 +59,11 @@ def runners(measured, colours):
             axes.hlines(name, min(values), max(values), color=colours["ink"], linewidth=1)
             style = {"va": "center", "color": colours["ink"], "fontsize": 10}
             axes.text(max(values) + right / 40, name, text % median(values), **style)
-        axes.set_xlim(0, right * 1.25)
+        axes.set_xlim(0, right * 1.4)
         axes.set_xticks([])
-        axes.set_title(title, fontsize=11, color=colours["ink"])
-        axes.invert_yaxis()
+        axes.set_title(title, fontsize=11, color=colours["ink"], loc="left")
         finish(axes, colours, legend=False)
+    panels[0].invert_yaxis()
     figure.tight_layout()
     return figure
 

@@ -59,8 +59,8 @@ class Export(models.Model):
             return False
         if delivery := getattr(self, "delivery", None):
             return bool(delivery.sent_at or delivery.error)
-        # The job creates the Delivery just after the export has ended, unless its process dies in between.
-        is_email_due = self.owner.email and self.owner.is_active
+        # A job creates the Delivery just after the export has ended, unless its process dies in between.
+        is_email_due = self.started_at and self.owner.email and self.owner.is_active
         return not is_email_due or timezone.now() - self.finished_at > timedelta(seconds=10)
 
     def claim(self):

@@ -99,8 +99,8 @@ def test_the_page_stops_asking_when_the_email_has_been_sent(reader, done):
 
 
 def test_the_page_stops_asking_if_nothing_sends_an_email(reader, export):
-    """The export couldn't be started, or its process died before the email."""
-    Export.objects.update(state="failed", finished_at=timezone.now())
+    """The process died before the email."""
+    Export.objects.update(state="failed", started_at=timezone.now(), finished_at=timezone.now())
     assert "hx-get" in page_of(reader, export)  # the job may be about to create the Delivery
     Export.objects.update(finished_at=timezone.now() - timedelta(seconds=11))
     page = page_of(reader, export)
