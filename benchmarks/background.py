@@ -279,6 +279,7 @@ def save(results, output, is_part):
                 results["seconds"] = before["seconds"]
             for name, entry in before["runners"].items():
                 results["runners"][name] = {**entry, **results["runners"].get(name, {})}
+            results["runners"] = {name: results["runners"][name] for name in NAMES if name in results["runners"]}
     output.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     console.print(f"The results are in {output}.", markup=False, highlight=False)
 
