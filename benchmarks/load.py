@@ -259,9 +259,8 @@ def run(options, folder):
         threads.append(threading.Thread(target=send_bad_input, args=[site.port, tally, options.inputs]))
         for thread in threads:
             thread.start()
-        while any(thread.is_alive() for thread in threads):
-            threads[-1].join(timeout=5)
-            time.sleep(0 if threads[-1].is_alive() else 1)
+        while running := [thread for thread in threads if thread.is_alive()]:
+            running[0].join(timeout=5)
             bad = tally.number("bad input")
             console.print(f"{tally.number():,} requests, {tally.number('ask')} for exports, {bad:,} bad inputs")
         wait_until_settled()

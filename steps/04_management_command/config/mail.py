@@ -6,7 +6,8 @@ from urllib.parse import unquote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 PORTS = {"smtp": 25, "submission": 587, "smtps": 465}
-# An unquoted #, / or ? in the password would end the host. Django logs in only with both, a user and a password.
+# With an unquoted #, / or ? in the password, another text would be taken for the host. Django logs in only if there
+# are both, a user and a password.
 URL = re.compile(r"(smtp|submission|smtps)://([^/?#:]+:[^/?#]+@)?([\w.-]+|\[[\da-fA-F:]+\])(:\d+)?/?")
 HINT = """EMAIL_URL must look like submission://user:password@host (or smtp:, or smtps:).
 In user and password, write # as %23, / as %2F, ? as %3F and @ as %40. Give both or neither, in ASCII characters."""

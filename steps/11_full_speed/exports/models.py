@@ -124,7 +124,7 @@ class Export(models.Model):
 
     def claim(self):
         """Start a try. Return its token, or None if another process has the export."""
-        self.stop_at = time.monotonic() + settings.EXPORT_TIME_LIMIT  # this clock is never set
+        self.stop_at = time.monotonic() + settings.EXPORT_TIME_LIMIT  # this clock can't be set
         free = Q(state=State.WAITING) | RUNNING & OVERDUE
         token, lease = self.token + 1, from_now(settings.EXPORT_LEASE)
         new = {"token": token, "tries_left": self.tries_left - 1, "rows_done": 0}
