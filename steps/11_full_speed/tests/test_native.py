@@ -87,6 +87,14 @@ def test_a_database_error_is_one_line(tmp_path):
 
 
 @pytest.mark.server
+def test_an_error_without_a_text_has_a_name(database, tmp_path):
+    (tmp_path / "nanoarrow.py").write_text("raise MemoryError")
+    done = manage(database, "export_books", "--engine=native", "-o", "-", variables={"PYTHONPATH": str(tmp_path)})
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith("The database says: MemoryError.\n") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.server
 @pytest.mark.parametrize("sigchld", [signal.SIG_DFL, signal.SIG_IGN], ids=["as usual", "SIGCHLD is ignored"])
 def test_a_killed_child_process_is_an_error_and_no_truncated_file(large_database, sigchld):
     """If a parent ignores SIGCHLD, so do its children, and Python can't get the exit code of a child."""
