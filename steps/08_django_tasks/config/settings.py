@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import django
+from kombu.transport import TRANSPORT_ALIASES
 
 from backends.compat import APPS
 from config.env import broker, database, number, one_of, site_url, time_zone
@@ -120,6 +121,7 @@ if CELERY_BROKER_URL.startswith(("redis:", "rediss:")):
     CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 5}  # seconds
 elif CELERY_BROKER_URL.startswith("filesystem:"):
     # Tasks are files in a folder. This needs no server, but it's only for one machine.
+    TRANSPORT_ALIASES["filesystem"] = "config.folder_broker:Transport"
     BROKER = DATA_DIR / "broker"
     with suppress(OSError):  # a command that needs no broker works without this folder
         BROKER.mkdir(parents=True, exist_ok=True)
