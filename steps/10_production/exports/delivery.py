@@ -75,7 +75,7 @@ def end_or_retry(export, delivery, token, error, is_unsent):
     """Record the error, or raise RetryLater."""
     age = timezone.now() - export.finished_at
     if is_unsent and age < EMAIL_GIVE_UP_AFTER and not is_permanent(error):
-        seconds = max(age.total_seconds(), settings.EXPORT_BACKOFF)  # the breaks double
+        seconds = max(age.total_seconds(), settings.EXPORT_BACKOFF)  # the delay doubles
         raise RetryLater(seconds, partial(delivery.release, token)) from error
     delivery.end(token, NOT_SENT if is_unsent else NOT_KNOWN)
 
