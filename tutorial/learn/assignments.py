@@ -70,7 +70,7 @@ def of_step(step):
         name=step.name,
         title=facts["title"],
         goal=facts["goal"],
-        minutes=facts["teach"].get("alone", facts["teach"]["one_day"]),
+        minutes=facts["teach"]["alone"],
         page=f"docs/{step.name}.md",
         begins_with=f"the end of step {before.name[:2]}" if before else "a new Django project",
         starter=to_begin_with(starter),
