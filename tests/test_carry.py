@@ -24,7 +24,7 @@ def test_an_edit_is_copied_into_the_same_file_and_merged_into_another(carry, ste
     changed = "changed steps/02_two/models.py\nchanged steps/03_three/models.py\n"
     assert carry("01") == f"{changed}Files carried: 2\n"
     assert {(step / "models.py").read_text("utf-8") for step in steps} == {"class Book:\n    title = ''\n"}
-    assert carry("01") == "All later steps have these edits already.\n"
+    assert carry("01") == "All later steps already have these edits.\n"
     edit(steps[0] / "views.py", "return 'a'", "return 'A'")
     carry("1")
     for step in steps[1:]:

@@ -194,7 +194,7 @@ def test_what_it_cannot_do_is_one_clear_line_and_nothing_changes(tutorial, port,
         (line,) = tutorial("demo", *arguments, code=1).stderr.splitlines()
         return line
 
-    assert "was not made by the demo" in refused("01", f"--port={port}", f"--folder={tmp_path}")
+    assert "was not created by the demo" in refused("01", f"--port={port}", f"--folder={tmp_path}")
     assert str(own) in refused("01", f"--port={port}", f"--folder={own}")
     with socket.create_server(("127.0.0.1", port)):
         said = refused(f"--port={port}", f"--folder={tmp_path}")

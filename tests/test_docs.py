@@ -16,6 +16,7 @@ from tutorial import ROOT, all_steps
 from tutorial.repo.step_changes import about
 from tutorial.site.diagrams import DIAGRAMS, INK, mark
 from tutorial.site.figures import known
+from tutorial.site.from_steps import schedule
 from tutorial.site.listings import excerpt
 
 DOCS = ROOT / "docs"
@@ -154,6 +155,12 @@ def test_a_chapter_takes_the_minutes_of_its_step():
     assert [
         step.name for step in all_steps() if f"About {about(step)['minutes']} minutes." not in PAGES[f"{step.name}.md"]
     ] == []
+
+
+@pytest.mark.parametrize("kind, end", [("ninety_minutes", "10:30"), ("half_day", "13:00"), ("one_day", "17:30")])
+def test_a_schedule_ends_in_time(kind, end):
+    *_, last = re.findall(r"^\| (\d\d:\d\d) \|", schedule(kind, all_steps()), re.MULTILINE)
+    assert last <= end
 
 
 def test_the_plots_are_those_of_the_results(tmp_path):

@@ -70,7 +70,7 @@ def of_step(step):
         name=step.name,
         title=facts["title"],
         goal=facts["goal"],
-        minutes=facts["teach"].get("alone", facts["teach"]["one_day"]),
+        minutes=facts["teach"]["alone"],
         page=f"docs/{step.name}.md",
         begins_with=f"the end of step {before.name[:2]}" if before else "a new Django project",
         starter=to_begin_with(starter),
@@ -91,7 +91,7 @@ def needs_server(tests):
 def earlier_steps(step, carried):
     """The goal that nothing of the earlier steps has broken."""
     hints = (
-        "The name of the failed test says what your code doesn't do any more. Look at what you've changed there.",
+        "The name of the failed test says what your code no longer does. Look at what you've changed there.",
         f"You find the test in the folder tests of your code, or in steps/{step.name}/tests.",
         "Undo your last change, and check again. Then make the change in smaller steps.",
     )

@@ -163,7 +163,7 @@ def copy_anew(step, folder):
     """Copy the step into `folder`, in place of an earlier copy, but never of anything else."""
     if folder.exists():
         if not (folder / MARK).is_file():
-            raise UserError(f"{folder} was not made by the demo, so it is not replaced. Name another --folder.")
+            raise UserError(f"{folder} was not created by the demo, so it is not replaced. Name another --folder.")
         shutil.rmtree(folder)
     copy_step(step, folder)
     (folder / MARK).touch()

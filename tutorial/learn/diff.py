@@ -26,7 +26,7 @@ def diff(
         color = "always" if console.is_terminal else "never"
         command = ["git", "diff", "--no-index", "--no-prefix", f"--color={color}", "yours", task.name]
         done = subprocess.run(command, cwd=place, capture_output=True, text=True, errors="replace")
-    print(done.stdout or f"{folder} is the solution of {task.number}, to the byte.")
+    print(done.stdout or f"{folder} is byte-for-byte identical to our solution of {task.number}.")
 
 
 def is_compared(path, content):

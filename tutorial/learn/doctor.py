@@ -27,7 +27,7 @@ def doctor():
         missing = missing or not found
         mark = "[green]✓[/green]" if found else "[yellow]–[/yellow]"
         console.print(f"  {mark} {name:<11} {needed_for:<40} {found or get}")
-    left_out = "Every demo runs here. Tests that need what is missing are left out, and pytest says so."
+    left_out = "Every demo runs here. pytest skips the tests that need a missing program, and names them."
     console.print(f"\n{left_out if missing else 'Everything runs here.'}")
 
 

@@ -81,7 +81,7 @@ class Report:
         self.update(result)
         number, goal = self.task.number, next_goal(result)
         if result.trouble:
-            console.print("The tests could not be run to their end:" if result.tests else "The tests could not be run:")
+            console.print("The tests could not finish:" if result.tests else "The tests could not be run:")
             console.print(f"  {result.trouble}", style="red", markup=False)
             for test in result.ended("failed")[:SHOWN] if self.in_detail else []:
                 self.print_test(result, test)

@@ -28,7 +28,7 @@ REACHED, FAILED, NOT_CHECKED, UNKNOWN = "reached", "failed", "not checked", "unk
 
 @dataclass
 class Result:
-    """What is known about a folder. `trouble` is a sentence if its tests could not be run to their end."""
+    """What is known about a folder. `trouble` is a sentence if its tests could not be run or could not finish."""
 
     assignment: Assignment
     folder: Path

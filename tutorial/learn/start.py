@@ -17,7 +17,7 @@ def start(
         Path | None, typer.Argument(help="A new or empty folder for the code.", show_default="learn/STEP")
     ] = None,
 ):
-    """Get the code to begin a step with in a new folder, and the list of goals.
+    """Copy the code that a step begins with to a new folder, and list the goals.
 
     The code is the end of the previous step. The tests use a few names, and `start` lists them. You choose all
     other names.

@@ -21,7 +21,7 @@ def branches(root: Root = ROOT):
     of a file. The command builds the branches again each time, so don't edit them.
     """
     if not (root / ".git").exists():
-        raise UserError(f"{root} is no git repository of its own, so it can't have branches.")
+        raise UserError(f"{root} isn't a separate git repository, so it can't have branches.")
     refuse_foreign_branches(root)
     with tempfile.TemporaryDirectory() as place:
         commit_steps(Path(place), all_steps(root))

@@ -50,7 +50,7 @@ def carry(
             again = f"tutorial carry {following.name}" + (f" --since {since}" if since else "")
             problems.append(f"{problem} Make the edit there by hand, then run: {again}")
     if files and not problems:
-        console.print(f"Files carried: {carried}" if carried else "All later steps have these edits already.")
+        console.print(f"Files carried: {carried}" if carried else "All later steps already have these edits.")
     for problem in problems:
         console.print(problem, style="red", markup=False)
     return 1 if problems else 0

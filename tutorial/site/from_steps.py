@@ -10,7 +10,8 @@ from tutorial import ROOT, all_steps
 from tutorial.learn.assignments import all_exercises
 from tutorial.repo.step_changes import about
 
-BREAKS = {"half_day": {"04": 15}, "one_day": {"03": 15, "06": 60, "07": 15}}  # minutes, after which step
+# The schedules, and how many minutes of break they have after which step.
+BREAKS = {"ninety_minutes": {}, "half_day": {"04": 15, "06": 15}, "one_day": {"03": 15, "06": 60, "08": 15}}
 BEGIN = 9 * 60
 LISTING = re.compile(r"^ *```listing\n *(\S+)", re.MULTILINE)
 DIFF = re.compile(r"^ *```stepdiff\n *\S+ (\S+) (\S+)", re.MULTILINE)
@@ -20,8 +21,7 @@ def texts():
     """Return all texts by their names, as Markdown."""
     steps = all_steps()
     return {
-        "teach.half_day": schedule("half_day", steps),
-        "teach.one_day": schedule("one_day", steps),
+        **{f"teach.{kind}": schedule(kind, steps) for kind in BREAKS},
         "teach.lessons": "\n".join(map(lesson, steps)),
         "exercises": "\n".join(map(exercises, steps)),
         **{f"ask.{step.name[:2]}": questions(step) for step in steps},
@@ -30,11 +30,12 @@ def texts():
 
 
 def schedule(kind, steps):
-    """A table of the steps with the time at which each begins."""
+    """A table of the steps that the schedule has, with the time at which each begins."""
     lines, minute = ["| from | minutes | step | goal |", "| ---: | ---: | --- | --- |"], BEGIN
     for step in steps:
         facts, number = about(step), step.name[:2]
-        minutes = facts["teach"][kind]
+        if not (minutes := facts["teach"].get(kind)):
+            continue
         lines.append(f"| {clock(minute)} | {minutes} | [{number} {facts['title']}]({step.name}.md) | {facts['goal']} |")
         minute += minutes
         if pause := BREAKS[kind].get(number):

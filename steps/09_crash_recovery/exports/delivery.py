@@ -75,7 +75,7 @@ def end_or_retry(export, delivery, token, error, is_unsent):
     """Record the error, or raise RetryLater."""
     age = timezone.now() - export.finished_at
     if is_unsent and age < EMAIL_GIVE_UP_AFTER and not is_permanent(error):
-        seconds = max(age.total_seconds(), settings.EXPORT_BACKOFF)  # the breaks double
+        seconds = max(age.total_seconds(), settings.EXPORT_BACKOFF)  # the delay doubles
         raise RetryLater(seconds, partial(delivery.release, token)) from error
     delivery.end(token, NOT_SENT if is_unsent else NOT_KNOWN)
 
@@ -103,7 +103,7 @@ def new_connection():
 def email_about(export, with_file=True):
     """Return the email: a file that is too large is zipped, and a zip that is too large becomes a link."""
     if not (export.owner.email and export.owner.is_active):
-        raise ValueError("The owner has removed the address, or is deactivated.")
+        raise ValueError("The owner has removed the address, or the account is deactivated.")
     is_done = export.state == State.DONE
     attachment = attachment_of(export) if is_done and with_file else None
     context = {"export": export, "attachment": attachment, "url": settings.SITE_URL + export.get_absolute_url()}

@@ -162,16 +162,16 @@ def test_an_error_is_a_sentence_for_the_user_and_a_traceback_in_the_log(export, 
 
 
 @pytest.mark.parametrize("error, message", TRANSIENT)
-def test_an_error_that_may_go_away_is_tried_five_times_with_growing_breaks(export, monkeypatch, error, message):
+def test_an_error_that_may_go_away_is_tried_five_times_with_growing_delays(export, monkeypatch, error, message):
     refuse_files(monkeypatch, error)
-    breaks = []
+    delays = []
     for _ in range(4):
         with pytest.raises(RetryLater) as retry:
             job.run(str(export.pk))
-        breaks.append(retry.value.seconds)
+        delays.append(retry.value.seconds)
         assert retry.value.release(retry.value.seconds)
         assert mail.outbox == []
-    assert breaks == [10, 20, 40, 80]
+    assert delays == [10, 20, 40, 80]
     export = run(export)
     assert (export.state, export.error, export.tries_left) == ("failed", message, 0)
     assert len(mail.outbox) == 1

@@ -51,8 +51,8 @@ def start_deadline():
 class Export(models.Model):
     """A user's request for a file of books.
 
-    Only claim(), release(), requeue(), finish() and fail() change the state. Each is one UPDATE
-    with a condition, so of two processes that try the same, only one succeeds.
+    Only claim(), release(), requeue(), finish(), fail(), cancel() and expire() change the state.
+    Each is one UPDATE with a condition, so of two processes that try the same, only one succeeds.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -40,7 +40,7 @@ def test_a_file_is_kept_for_some_days_and_then_its_page_says_that_it_is_gone(
     assert list(tmp_path.rglob("*.csv")) == []
     client.force_login(export.owner)
     page = client.get(export.get_absolute_url()).content.decode()
-    assert "Expired" in page and "The file was deleted" in page and "Try again" in page
+    assert "Expired" in page and "The file has expired" in page and "Try again" in page
     assert client.get(f"{export.get_absolute_url()}download/").status_code == 404
 
 

@@ -11,7 +11,7 @@ from backends.base import find_task
 
 
 class Command(BaseCommand):
-    help = "Run a task now, and wait for its end."
+    help = "Run a task now, and wait until it has finished."
     requires_system_checks = []  # some checks read the database, and their error would be a traceback
 
     def add_arguments(self, parser):

@@ -8,7 +8,7 @@ from library.errors import database_message
 
 
 class Command(BaseCommand):
-    help = "Start the exports and emails again that nothing is working on. Run this command once a minute."
+    help = "Start exports and emails again if nothing is working on them. Run this command once a minute."
     requires_system_checks = []  # some checks read the database, and their error would be a traceback
 
     def handle(self, *, verbosity, **options):

@@ -18,7 +18,7 @@ KEEP_ROWS = timedelta(days=365)
 
 
 class Command(BaseCommand):
-    help = "Delete files older than EXPORT_RETENTION_DAYS, and what killed workers have left. Run it once a day."
+    help = "Delete files older than EXPORT_RETENTION_DAYS, and files of killed workers. Run this command once a day."
     requires_system_checks = []  # some checks read the database, and their error would be a traceback
 
     def handle(self, *, verbosity, **options):
