@@ -102,6 +102,15 @@ def screenshots(
 
 
 @app.command(rich_help_panel=KEEP)
+def films():
+    """Film the terminal again for each script in docs/assets/films. Two films take about a minute."""
+    require("pyte", "uv")
+    from tutorial.site import films as terminal
+
+    terminal.run()
+
+
+@app.command(rich_help_panel=KEEP)
 def constraints():
     """Find the newest versions of all packages in pyproject.toml, and write constraints.txt.
 
