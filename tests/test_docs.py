@@ -4,6 +4,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from xml.dom.minidom import parse, parseString
 
 import markdown
 import pytest
@@ -12,7 +13,7 @@ from mkdocs.exceptions import Abort
 from pymdownx.superfences import SuperFencesException
 
 from tests.conftest import build_site, run
-from tutorial import ROOT, all_steps
+from tutorial import ROOT, UserError, all_steps
 from tutorial.repo.step_changes import about
 from tutorial.site.diagrams import DIAGRAMS, INK, mark
 from tutorial.site.figures import known
@@ -192,6 +193,28 @@ def test_a_diagram_is_drawn_from_its_source(source):
     for theme in INK:
         drawn = (DIAGRAMS / f"{source.stem}-{theme}.svg").read_text("utf-8")
         assert mark(source.read_text("utf-8")) in drawn, "run `tutorial diagrams`"
+
+
+@pytest.mark.parametrize("script", sorted((DOCS / "assets" / "films").glob("*.sh")), ids=lambda script: script.stem)
+def test_a_film_is_that_of_its_script(script):
+    film = script.with_suffix(".svg")
+    assert parse(str(film)).documentElement.tagName == "svg"
+    assert mark(script.read_text("utf-8")) in film.read_text("utf-8"), "run `tutorial films`"
+
+
+def test_a_film_begins_with_the_first_output_and_ends_with_the_last(tmp_path):
+    pytest.importorskip("termios", reason="needs a terminal of Linux or macOS")
+    from tutorial.site import films
+
+    script = tmp_path / "film.sh"
+    script.write_text("sleep 0.5\necho 1 \"<\" $PWD\nsleep 0.5\nprintf '\\e[31mred'\n")
+    (begins, first), (_, second), (_, last) = films.frames_of(script, tmp_path)
+    assert begins == 0 and f"1 &lt; {films.HOME}<" in first[0] and first[1] == ""
+    assert films.COLOURS["red"] in second[1] and second == last
+    parseString(films.svg([(0, first), (1, last)]))
+    script.write_text("echo no such book\nexit 3\n")
+    with pytest.raises(UserError, match=r"ended with 3:\nno such book"):
+        films.frames_of(script, tmp_path)
 
 
 def article(folder, name):

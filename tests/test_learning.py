@@ -389,6 +389,23 @@ def test_status_shows_all_steps_and_where_they_were_started(tutorial, place, mon
     tutorial("start", "03", "other")
 
 
+def test_next_is_a_goal_of_the_step_that_was_begun_last_or_the_next_step(tutorial, place):
+    assert "tutorial start 01\n" in tutorial("next").stdout
+    first, second, *_ = all_goals = goals.read(find_step("03")).goals
+    tutorial("start", "01a", "exercise")
+    tutorial("start", "03", "mine")
+    assert first.says in tutorial("next").stdout
+    progress.remember(assignments.find("03"), goal=second.says, reached=1, goals=len(all_goals))
+    said = tutorial("next").stdout
+    assert second.says in said and "tutorial check 03" in said
+    for name in ("03", "01a"):
+        assert f"tutorial check {name}" in tutorial("next").stdout
+        progress.remember(assignments.find(name), goal="", reached=2, goals=2)
+    assert "tutorial start 01\n" in tutorial("next").stdout
+    progress.keep({step.name: {"reached": 1, "goals": 1} for step in all_steps()})
+    assert "docs/exercises.md" in tutorial("next").stdout
+
+
 def test_hints_come_one_at_a_time_until_all_goals_are_reached_or_a_new_start(tutorial, place):
     all_hints = goals.read(find_step("03")).goals[0].hints
     for number, text in enumerate(all_hints, 1):

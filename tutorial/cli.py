@@ -12,7 +12,7 @@ from tutorial import ROOT, UserError
 from tutorial.learn.demo import demo
 from tutorial.learn.diff import diff
 from tutorial.learn.doctor import doctor, require
-from tutorial.learn.progress import hint, status
+from tutorial.learn.progress import hint, show_next, status
 from tutorial.learn.report import check
 from tutorial.learn.start import start
 from tutorial.options import console, errors
@@ -70,6 +70,7 @@ for panel, commands in {
 }.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
+app.command("next", rich_help_panel="To learn")(show_next)
 
 
 @app.command(rich_help_panel=KEEP, add_help_option=False, context_settings={"ignore_unknown_options": True})
@@ -99,6 +100,15 @@ def screenshots(
     from tutorial.site import screenshots as pictures
 
     pictures.run(only, ROOT / "docs" / "assets" / "pictures", 2_000_000)
+
+
+@app.command(rich_help_panel=KEEP)
+def films():
+    """Film the terminal again for each script in docs/assets/films. Two films take about a minute."""
+    require("pyte", "uv")
+    from tutorial.site import films as terminal
+
+    terminal.run()
 
 
 @app.command(rich_help_panel=KEEP)

@@ -1,4 +1,4 @@
-"""How far a learner has come, kept in a file: what `tutorial status` and `tutorial hint` show."""
+"""How far a learner has come, kept in a file: what `tutorial next`, `status` and `hint` show."""
 
 import json
 import os
@@ -50,14 +50,23 @@ def keep(known):
         FILE.write_text(json.dumps(known, indent=2), "utf-8")
 
 
+def is_done(facts):
+    return "goals" in facts and facts.get("reached") == facts["goals"]
+
+
+def current_goal(task, facts):
+    """The goal where the last check stopped, or the first one."""
+    return next((goal for goal in task.task.goals if goal.says == facts.get("goal")), task.task.goals[0])
+
+
 def hint(step: Step):
     """Show one more hint for the goal where your last check stopped."""
     task = assignments.find(step)
-    known, all_goals = read(task), task.task.goals
-    if "goals" in known and known.get("reached") == known["goals"]:
+    known = read(task)
+    if is_done(known):
         console.print(f"All goals of {task.number} are reached. Compare with our solution: tutorial diff {task.number}")
         return
-    goal = next((goal for goal in all_goals if goal.says == known.get("goal")), all_goals[0])
+    goal = current_goal(task, known)
     given = known.get("hints", 0)
     console.print(f"{goal.says}", markup=False, style="bold")
     if given >= len(goal.hints):
@@ -67,6 +76,21 @@ def hint(step: Step):
         return
     remember(task, hints=given + 1)
     console.print(f"{given + 1} of {len(goal.hints)}: {goal.hints[given]}", markup=False)
+
+
+def show_next():
+    """Show your next goal, or the next step and the command that begins it."""
+    known = read_all()
+    if begun := [name for name, facts in known.items() if not is_done(facts)]:
+        task = assignments.find(begun[-1])  # the one that you began last
+        console.print(f"[bold]{escape(task.heading)}[/bold]: {escape(current_goal(task, known[task.name]).says)}")
+        console.print(f"Check your code: tutorial check {task.number}. For a hint: tutorial hint {task.number}")
+    elif step := next((step for step in all_steps() if step.name not in known), None):
+        task = assignments.of_step(step)
+        console.print(f"[bold]{escape(task.heading)}[/bold]: {escape(task.goal)}")
+        console.print(f"To begin: tutorial start {task.number}")
+    else:
+        console.print("You have done all steps. You find the exercises in docs/exercises.md.")
 
 
 def status():
