@@ -140,6 +140,7 @@ def speed():
         "starts": starts(measured["starts"]),
         "rounds": measured["rounds"],
         **parallel(runs, measured.get("workers", {})),
+        "postgres_copy": faster(runs, "postgres_copy, file", "native, file", "postgresql"),
         "limit": runs.get("limit, C, sqlite", {}).get("cpu_seconds", MISSING),
         "walk": runs.get("walk, C, sqlite", {}).get("cpu_seconds", MISSING),
         "limit.gain": faster(runs, "limit, C", "native, file"),
