@@ -1,5 +1,6 @@
-"""Measure seeding, the start of a command, whole commands, and the list page."""
+"""Measure seeding, the start of a command, whole commands and the list page, and ask for PostgreSQL's plans."""
 
+import re
 import statistics
 import sys
 import time
@@ -22,6 +23,13 @@ from django.contrib.auth.models import User
 from exports.models import Export
 reader, _ = User.objects.get_or_create(username="bench", email="bench@example.com")
 print(Export.objects.create(owner=reader, filters={"q": "no such book"}).pk)
+"""
+# The planner believes that parallel workers cost nothing. Otherwise it uses none for a query that returns all rows.
+FREE_WORKERS = "-c parallel_setup_cost=0 -c parallel_tuple_cost=0"
+PLAN = """
+from library.csv_lines import book_lines
+from library.models import Book
+print(book_lines(Book.objects.all(), raw=True).explain())
 """
 # A project with one command, which does nothing.
 NOOP = {
@@ -64,6 +72,7 @@ def measure(house, rounds):
         "starts": starts(house),
         "commands": commands(house, rounds),
         "pages": pages(house),
+        "workers": workers(house),
     }
 
 
@@ -117,6 +126,15 @@ def pages(house):
         return {path: page(site, path) for path in PAGES}
 
 
+def workers(house):
+    """Return how many workers PostgreSQL plans for the query, as it is and if they cost nothing."""
+    plans = {"default": "", "free": FREE_WORKERS} if "postgresql" in house.databases else {}
+    for name, server in plans.items():
+        plan = house.manage("postgresql", "shell", "--verbosity=0", "-c", PLAN, server=server)[0].decode()
+        plans[name] = sum(map(int, re.findall(r"Workers Planned: (\d+)", plan)))
+    return plans
+
+
 def page(site, path):
     taken = []
     for _ in range(6):
@@ -141,4 +159,6 @@ def show(console, around):
         table.add_row(f"export_books, {name}", f"{each['seconds']:.2f} s, {each['bytes'] / 1e6:.1f} MB")
     for path, seconds in around["pages"].items():
         table.add_row(path, f"{seconds * 1000:.0f} ms")
+    for name, count in around["workers"].items():
+        table.add_row(f"parallel workers, {name}", str(count))
     console.print(table)

@@ -15,6 +15,7 @@ matplotlib.use("svg")
 matplotlib.rcParams.update({"svg.hashsalt": "books", "svg.fonttype": "none", "font.size": 11})
 
 from matplotlib import pyplot  # noqa: E402
+from matplotlib.patches import Patch  # noqa: E402
 
 from runners.tables import clicks, of  # noqa: E402
 from tutorial.site.measured import RUNGS, four_ways, results  # noqa: E402
@@ -22,12 +23,24 @@ from tutorial.site.measured import RUNGS, four_ways, results  # noqa: E402
 BENCHMARKS = Path(__file__).resolve().parent
 ASSETS = BENCHMARKS.parent / "docs" / "assets"
 THEMES = {
-    "light": {"ink": "#333333", "bars": ["#00796b", "#7e57c2"], "waits": "#c62828", "free": "#b2dfdb"},
-    "dark": {"ink": "#dddddd", "bars": ["#4db6ac", "#b39ddb"], "waits": "#ef5350", "free": "#2f5450"},
+    "light": {
+        "ink": "#333333",
+        "bars": ["#00796b", "#7e57c2"],
+        "waits": "#f9a825",
+        "free": "#b2dfdb",
+        "error": "#c62828",
+    },
+    "dark": {
+        "ink": "#dddddd",
+        "bars": ["#4db6ac", "#b39ddb"],
+        "waits": "#fbc02d",
+        "free": "#2f5450",
+        "error": "#ef5350",
+    },
 }
 WIDTH = 4.4  # inches, without the names on the left. A phone shows this width at three quarters.
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
-NEEDED = [f"{rung}, file, {database}" for rung in RUNGS for database in NAMES]
+NEEDED = [f"{rung}, {database}" for rung in RUNGS if rung.endswith("file") for database in NAMES]
 NEEDED += [f"shell, shell, {database}" for database in NAMES]
 
 
@@ -68,44 +81,65 @@ def runners(measured, colours):
     return figure
 
 
-def ways(rows, colours):
-    """Draw a timeline for each approach: the user waits for the response, waits for the download, or is free."""
-    figure, axes = pyplot.subplots(figsize=(WIDTH, 2.8))
-    margin = max(row["file"] for row in rows.values()) / 50
-    for place, row in enumerate(rows.values()):
-        answer, held, file = row["answer"], row["held"], row["file"]
-        for left, right, colour in (
-            (0, answer, colours["waits"]),
-            (answer, held, colours["bars"][1]),
-            (held, file, colours["free"]),
-        ):
-            axes.barh(place, right - left, left=left, height=0.55, color=colour)
-        seen = f"{answer:.1f} s" if answer >= 1 else f"{answer * 1000:.0f} ms"
-        text = f"response after {seen},\nfile after {file:.1f} s"
-        axes.text(file + margin, place, text, va="center", color=colours["ink"], fontsize=10)
-    for name, colour in (
-        ("waits for the response", colours["waits"]),
-        ("waits for the download", colours["bars"][1]),
-        ("is free while the job runs", colours["free"]),
-    ):
-        axes.barh(0, 0, color=colour, label=f"the user {name}")
-    axes.set_yticks(range(len(rows)), rows)
-    axes.invert_yaxis()
-    axes.set_xlim(0, max(row["file"] for row in rows.values()) * 1.6)
-    axes.set_xlabel("seconds, one million books")
-    finish(axes, colours, legend=False)
-    axes.legend(
-        frameon=False, labelcolor=colours["ink"], fontsize=10, loc="upper center", ncols=1, bbox_to_anchor=(0.4, 1.4)
+def ways(sizes, colours):
+    """Draw for each number of books a timeline for each approach.
+
+    The user waits for the response, waits for the download, is free, or gets an error.
+    """
+    figure, panels = pyplot.subplots(len(sizes), 1, figsize=(WIDTH, 2.3 * len(sizes)), sharex=True, squeeze=False)
+    ends = [row.get("error") or row["file"] for rows in sizes.values() for row in rows.values()]
+    for axes, (books, rows) in zip(panels.flat, sizes.items(), strict=True):
+        for place, row in enumerate(rows.values()):
+            timeline(axes, place, row, max(ends) / 50, colours)
+        axes.set_yticks(range(len(rows)), rows)
+        axes.invert_yaxis()
+        axes.set_xlim(0, max(ends) * 1.6)
+        axes.set_title(f"{books:,} books", fontsize=11, color=colours["ink"], loc="left")
+        finish(axes, colours, legend=False)
+    axes.set_xlabel("seconds")
+    figure.subplots_adjust(hspace=0.25)
+    legend = {
+        "the user waits for the response": colours["waits"],
+        "the user waits for the download": colours["bars"][1],
+        "the user is free while the job runs": colours["free"],
+        "the user gets an error": colours["error"],
+    }
+    patches = [Patch(color=colour, label=name) for name, colour in legend.items()]
+    figure.legend(
+        handles=patches,
+        frameon=False,
+        labelcolor=colours["ink"],
+        fontsize=10,
+        loc="lower center",
+        bbox_to_anchor=(0.4, 0.92),
     )
     return figure
+
+
+def timeline(axes, place, row, margin, colours):
+    style = {"va": "center", "fontsize": 10}
+    if error := row.get("error"):
+        axes.barh(place, error, height=0.55, color=colours["error"])
+        axes.text(error + margin, place, f"error after {error:.1f} s", color=colours["error"], weight="bold", **style)
+        return
+    answer, held, file = row["answer"], row["held"], row["file"]
+    for left, right, colour in (
+        (0, answer, colours["waits"]),
+        (answer, held, colours["bars"][1]),
+        (held, file, colours["free"]),
+    ):
+        axes.barh(place, right - left, left=left, height=0.55, color=colour)
+    seen = f"{answer:.1f} s" if answer >= 1 else f"{answer * 1000:.0f} ms"
+    axes.text(file + margin, place, f"response after {seen},\nfile after {file:.1f} s", color=colours["ink"], **style)
 
 
 def ladder(measured, colours):
     """Draw the books per second of each rung, and a line for the shell of each database."""
     figure, axes = pyplot.subplots(figsize=(WIDTH, 4.4))
     for place, (database, colour) in enumerate(zip(NAMES, colours["bars"], strict=True)):
-        speeds = [1_000 / measured[f"{rung}, file, {database}"]["seconds"] for rung in RUNGS]
-        rows = [row + 0.38 * place for row in range(len(RUNGS))]
+        found = [measured.get(f"{rung}, {database}") for rung in RUNGS]
+        speeds = [1_000 / run["seconds"] for run in found if run]
+        rows = [row + 0.38 * place for row, run in enumerate(found) if run]
         bars = axes.barh(rows, speeds, height=0.36, color=colour, label=NAMES[database])
         axes.bar_label(bars, fmt="%.0f", padding=4, color=colours["ink"], fontsize=10)
         shell = 1_000 / measured[f"shell, shell, {database}"]["seconds"]

@@ -3,7 +3,8 @@
     python run_way.py MODULE FILE
     python run_way.py MODULE.FUNCTION FILE
 
-The time begins when Django is ready and connected to the database.
+The function yields chunks. If it is named "write", it writes into the open file. The time begins when Django is ready
+and connected to the database.
 """
 
 import json
@@ -23,12 +24,15 @@ def main(way, file):
 
     connection.ensure_connection()
     module, _, name = way.partition(".")
-    chunks = getattr(import_module(f"ladder.{module}"), name or "chunks")
+    function = getattr(import_module(f"ladder.{module}"), name or "chunks")
     first, started, before = None, time.perf_counter(), os.times()
     with Path(file).open("wb") as output:
-        for chunk in chunks():
-            output.write(chunk.encode() if isinstance(chunk, str) else chunk)
-            first = first or time.perf_counter() - started
+        if name == "write":
+            function(output)
+        else:
+            for chunk in function():
+                output.write(chunk.encode() if isinstance(chunk, str) else chunk)
+                first = first or time.perf_counter() - started
     seconds, after = time.perf_counter() - started, os.times()
     cpu = sum(after[:4]) - sum(before[:4])  # of this process and its children
     print(json.dumps({"seconds": seconds, "first_byte": first, "cpu_seconds": cpu}))

@@ -1,11 +1,11 @@
 """Measure the ways to export the books as CSV, one after the other, on the same books.
 
-    python benchmarks/speed.py [--books 1000000] [--rounds 3]
+    python benchmarks/speed.py [--books 10000 100000 1000000 10000000] [--rounds 3]
 
 The files of ways that should give the same bytes are compared, and those of other ways have to contain the same rows.
 In each round, all ways run. A way that needs more than 15 seconds runs in the first round only, unless its times are
-compared with those of another way. With several sizes (--books 100000 1000000), the library grows from one to the next.
-From two million books on, only the fast ways run. The results go to benchmarks/results/speed.json.
+compared with those of another way. With several sizes, the library grows from one to the next, and from two million
+books on, only the fast ways run. The results go to benchmarks/results/speed.json.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import importlib.util
 import json
 import shutil
 import sqlite3
+import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -31,6 +32,7 @@ from tutorial.repo.step_changes import copy_step
 
 BENCHMARKS = Path(__file__).resolve().parent
 RESULTS = BENCHMARKS / "results" / "speed.json"
+SIZES = [10_000, 100_000, 1_000_000, 10_000_000]  # books: those of the site
 SLOW = 15  # seconds
 LARGE = 2_000_000  # books, from which on only the fast ways run
 
@@ -61,12 +63,14 @@ class Way:
     """A way to get the file."""
 
     name: str
-    kind: str  # file: a module of ladder; command: export_books of step 11; shell: the database's; http: by gunicorn
+    kind: str  # file: a module of ladder; command: export_books of step 11; shell: the database's; http: by gunicorn; C
     database: str  # sqlite or postgresql
     source: str = ""  # of a file: the module; of a command: its options; of http: step and path
-    content: str = "rows"  # raw or escaped: the same bytes as all ways with this word; rows: the same rows as raw ones
+    # raw or escaped: the same bytes as all ways with this word; rows: the same rows as raw ones; none: no file
+    content: str = "rows"
     fast: bool = False  # also runs with ten million books
     repeat: bool = False  # runs in each round, however slow it is
+    server: str = ""  # options of the connection to PostgreSQL, as in PGOPTIONS
 
     @property
     def key(self):
@@ -97,6 +101,8 @@ WAYS = [
         Way(f"step {step}", "http", "sqlite", f"{step} /books/download/", "escaped", step == "11", True)
         for step in ("02", "03", "11")
     ],
+    Way("walk", "C", "sqlite", content="none", fast=True),
+    Way("limit", "C", "sqlite", content="raw", fast=True),
     Way("shell", "shell", "sqlite", fast=True),
     *engines("sqlite"),
     *ours("sqlite"),
@@ -111,12 +117,17 @@ WAYS = [
     *ours("postgresql"),
     *[Way(name, "file", "postgresql", name) for name in LADDER],
     Way("copy", "file", "postgresql", "copy", "raw"),
+    *[
+        Way(f"{name} parallel", "file", "postgresql", name, "raw", server=around.FREE_WORKERS)
+        for name in ("native", "copy")
+    ],
+    Way("postgres_copy", "file", "postgresql", "postgres_copy.write"),
 ]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--books", type=int, nargs="+", default=[1_000_000], metavar="COUNT")
+    parser.add_argument("--books", type=int, nargs="+", default=SIZES, metavar="COUNT")
     parser.add_argument("--rounds", type=int, default=3, help="how often each way runs (default: 3)")
     parser.add_argument(
         "--only", default="", metavar="TEXT", help="only ways with TEXT in their names, or with one of TEXT|TEXT"
@@ -172,8 +183,15 @@ class House:
                 console.print("PostgreSQL is left out: it is not installed.")
         for database in self.databases:
             self.manage(database, "migrate", "--verbosity=0")
+        self.limit = folder / "limit"
+        if shutil.which("cc"):
+            compiler = ["cc", "-O2", "-o", self.limit, BENCHMARKS / "ladder" / "limit.c", "-lsqlite3"]
+            subprocess.run(compiler, capture_output=True)
 
     def can(self, way):
+        if way.kind == "C" and not self.limit.exists():
+            self.console.print(f"{way.key} is left out: it needs a C compiler and sqlite3.h.")
+            return False
         program = {("shell", "sqlite"): "sqlite3", ("http", way.database): "curl"}.get((way.kind, way.database))
         if program and not shutil.which(program):
             self.console.print(f"{way.key} is left out: the program {program} is not installed.")
@@ -187,10 +205,10 @@ class House:
             "DATA_DIR": str(self.folder / "data"),
         }
 
-    def manage(self, database, *arguments, step="11"):
+    def manage(self, database, *arguments, step="11", server=""):
         """Run a command of a step, and return its output and its figures."""
         command = [sys.executable, "manage.py", *map(str, arguments)]
-        return run(command, cwd=self.steps[step], env=self.environment(database))
+        return run(command, cwd=self.steps[step], env={**self.environment(database), "PGOPTIONS": server})
 
     def grow(self, books):
         """Add books to each library until it has this many, and keep the time that this takes."""
@@ -213,7 +231,8 @@ class House:
         shells = {"sqlite3": ["sqlite3", "--version"], "psql": ["psql", "--version"]}
         said = {name: run(command)[0].decode().split() for name, command in shells.items() if shutil.which(name)}
         versions = {name: words[2] if name == "psql" else words[0] for name, words in said.items()}
-        packages = ["django", "gunicorn", "psycopg", "adbc-driver-sqlite", "nanoarrow", "django-import-export"]
+        packages = ["django", "gunicorn", "psycopg", "adbc-driver-sqlite", "nanoarrow"]
+        packages += ["django-import-export", "django-postgres-copy"]
         return {**machine(*packages), "sqlite": sqlite, **{f"{name} (shell)": text for name, text in versions.items()}}
 
 
@@ -243,8 +262,17 @@ def measure(house, ways, rounds):
 
 def to_file(house, way, file):
     command = [sys.executable, BENCHMARKS / "run_way.py", way.source, file]
-    said, figures = run(command, cwd=house.steps["11"], env=house.environment(way.database))
+    environment = {**house.environment(way.database), "PGOPTIONS": way.server}
+    said, figures = run(command, cwd=house.steps["11"], env=environment)
     return {**figures, **json.loads(said)}
+
+
+def in_c(house, way, file):
+    command = [house.limit, house.folder / "library.sqlite3", QUERY.format(price="price")]
+    said, figures = run([*command, *([file] if way.content == "raw" else [])])
+    if int(said) != house.books:
+        sys.exit(f"{way.key} found {said.decode().strip()} books.")
+    return figures
 
 
 def by_command(house, way, file):
@@ -274,11 +302,13 @@ def through_gunicorn(house, way, file):
         return download(site, path, file)
 
 
-RUN = {"file": to_file, "command": by_command, "shell": by_shell, "http": through_gunicorn}
+RUN = {"file": to_file, "command": by_command, "shell": by_shell, "http": through_gunicorn, "C": in_c}
 
 
 def compare(way, file, seen):
     """End with an error if the file differs from those of other ways in its bytes or its rows."""
+    if way.content == "none":
+        return
     with file.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
     if way.content != "rows" and seen.setdefault(way.content, digest) != digest:

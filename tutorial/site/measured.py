@@ -15,13 +15,15 @@ from tutorial import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results"
 DATABASES = ("sqlite", "postgresql")
+MISSING = "–"  # of what was not measured
 RUNGS = {
-    "howto": "1 Django's how-to",
-    "columns": "2 columns, no objects",
-    "batches": "3 in batches",
-    "formatted": "4 formatted by the database",
-    "lines": "5 lines by the database",
-    "native": "6 the native engine",
+    "howto, file": "1 Django's how-to",
+    "columns, file": "2 columns, no objects",
+    "batches, file": "3 in batches",
+    "formatted, file": "4 formatted by the database",
+    "lines, file": "5 lines by the database",
+    "native, file": "6 the native engine",
+    "limit, C": "7 the limit, a program in C",
 }
 DOWNLOADS = {
     "howto": "Django's how-to",
@@ -38,7 +40,7 @@ ENGINES = {
     "native, file": "`--engine native --raw`, without the start of Django",
     "shell, shell": "`sqlite3 -csv`, `psql \\copy`",
 }
-PEERS = ("import_export, file", "howto, file", "copy, file", "native, file", "shell, shell")
+PEERS = ("import_export, file", "howto, file", "postgres_copy, file", "copy, file", "native, file", "shell, shell")
 FAULT_RUNNERS = ("database", "subprocess", "files", "redis", "rabbitmq")
 
 
@@ -84,18 +86,24 @@ WAYS = {"02": "HttpResponse", "03": "StreamingHttpResponse", "05": "Popen", "06"
 
 
 def four_ways():
-    """Return for each approach to a million books: seconds until the answer and the file, and while the user waits."""
-    rows = {}
+    """Return for each number of books and approach: seconds until the answer, the file or the error, and of waiting."""
+    return {int(books): dict(timelines(size["median"])) for books, size in results("ways")["sizes"].items()}
+
+
+def timelines(medians):
     for step, name in WAYS.items():
-        run = results("ways")["median"][step]
-        rows[name] = {**run, "held": run["file" if step in ("02", "03") else "answer"]}
-    return rows
+        run = medians[step]
+        yield name, {**run, "held": run.get("answer" if step in ("05", "06") else "file")}
 
 
 def ways():
     keys = ("blocking", "streamed", "popen", "celery")
-    rows = dict(zip(keys, four_ways().values(), strict=True))
-    return {f"{key}.{figure}": row[figure] for key, row in rows.items() for figure in ("answer", "file")}
+    sizes = four_ways()
+    small, large = (dict(zip(keys, sizes[books].values(), strict=True)) for books in (min(sizes), max(sizes)))
+    found = {f"{key}.{figure}": row[figure] for key, row in small.items() for figure in ("answer", "file")}
+    found |= {f"large.{key}.file": large[key]["file"] for key in keys[1:]}
+    found |= {"books": f"{min(sizes):,}", "large.books": f"{max(sizes):,}", "timeout": results("ways")["timeout"]}
+    return {**found, "large.blocking.error": large["blocking"].get("error", MISSING)}
 
 
 # docs/05_subprocess_view.md, docs/06_celery_compare.md
@@ -125,12 +133,17 @@ def speed():
     found = {
         "downloads": downloads(runs),
         "engines": on_both("a million books to a file", ENGINES, spread, runs),
-        "ladder": on_both("rung", {f"{rung}, file": name for rung, name in RUNGS.items()}, rate, runs),
+        "ladder": on_both("rung", RUNGS, rate, runs),
         **{f"peer.{named(key)}": row for key, row in peers(runs)},
         "sizes": sizes(measured["sizes"]),
         "commands": commands(measured["commands"]),
         "starts": starts(measured["starts"]),
         "rounds": measured["rounds"],
+        **parallel(runs, measured.get("workers", {})),
+        "postgres_copy": faster(runs, "postgres_copy, file", "native, file", "postgresql"),
+        "limit": runs.get("limit, C, sqlite", {}).get("cpu_seconds", MISSING),
+        "walk": runs.get("walk, C, sqlite", {}).get("cpu_seconds", MISSING),
+        "limit.gain": faster(runs, "limit, C", "native, file"),
         "books": measured["books"],
         **{key: machine[key] for key in ("cores", "python", "django", "sqlite")},
         "psql": machine["psql (shell)"],
@@ -160,21 +173,34 @@ def speed():
         "page.genre": pages["/books/?genre=novel"],
         "page.search": pages["/books/?q=no+such+book"],
     }
-    for before, rung in pairwise(RUNGS):
+    for before, rung in list(pairwise(RUNGS))[:-1]:
         for database in DATABASES:
-            found[f"gain.{rung}.{database}"] = faster(runs, f"{rung}, file", f"{before}, file", database)
+            found[f"gain.{rung.partition(',')[0]}.{database}"] = faster(runs, rung, before, database)
     for name, key in (("howto", "howto, file"), ("native", "native, file"), ("shell", "shell, shell")):
         found |= {f"rate.{name}.{database}": 1e6 / runs[f"{key}, {database}"]["seconds"] for database in DATABASES}
+    found["rate.limit.sqlite"] = rate(runs.get("limit, C, sqlite"))
     return found
 
 
 def faster(runs, fast, slow, database="sqlite"):
     """Return how many times as fast a way is. If both ran in each round, return the median of the rounds' ratios."""
-    pair = [runs[f"{way}, {database}"] for way in (slow, fast)]
+    pair = [runs.get(f"{way}, {database}") for way in (slow, fast)]
+    if None in pair:
+        return MISSING
     slow_rounds, fast_rounds = (run["rounds"] for run in pair)
     if len(slow_rounds) == len(fast_rounds):
         return median(slow / fast for slow, fast in zip(slow_rounds, fast_rounds, strict=True))
     return pair[0]["seconds"] / pair[1]["seconds"]
+
+
+def parallel(runs, workers):
+    """Return how many parallel workers PostgreSQL plans, and how many times as fast the query is with those."""
+    found = {f"workers.{name}": str(workers.get(name, MISSING)) for name in ("default", "free")}
+    gains = {
+        f"parallel.{name}": faster(runs, f"{name} parallel, file", f"{name}, file", "postgresql")
+        for name in ("native", "copy")
+    }
+    return found | gains
 
 
 def less_cpu(runs, fast, slow):
@@ -184,13 +210,11 @@ def less_cpu(runs, fast, slow):
 
 
 def rate(run):
-    return f"{1e6 / run['seconds']:,.0f}" if run else "–"
+    return f"{1e6 / run['seconds']:,.0f}" if run else MISSING
 
 
 def spread(run):
     """Write the median of the seconds, and the least and the most."""
-    if not run:
-        return "–"
     return f"{run['seconds']:.1f} s" + (f" ({run['least']:.1f} to {run['most']:.1f})" if len(run["rounds"]) > 1 else "")
 
 
@@ -209,8 +233,8 @@ def on_both(what, names, figure, runs):
     """A table of ways to write a file, with a figure for each database."""
     rows = []
     for key, name in names.items():
-        found = [runs[f"{key}, {database}"] for database in DATABASES]
-        rows.append([name, *map(figure, found), megabytes(found[0]["peak_bytes"])])
+        found = [runs.get(f"{key}, {database}") for database in DATABASES]
+        rows.append([name, *map(figure, found), megabytes(found[0]["peak_bytes"]) if found[0] else MISSING])
     return table([what, "SQLite", "PostgreSQL", "peak memory, SQLite"], rows, "<>")
 
 
@@ -218,7 +242,8 @@ def peers(runs):
     for key in PEERS:
         found = [runs.get(f"{key}, {database}") for database in DATABASES]
         run = found[0] or found[1]
-        yield key, cells(*map(rate, found), f"{run['cpu_seconds']:.1f} s", megabytes(run["peak_bytes"]))
+        costs = [f"{run['cpu_seconds']:.1f} s", megabytes(run["peak_bytes"])] if run else [MISSING, MISSING]
+        yield key, cells(*map(rate, found), *costs)
 
 
 def sizes(measured):
