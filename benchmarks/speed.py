@@ -156,7 +156,7 @@ def main():
 
 def merged(before, result):
     """Keep what was not measured now, if it is of the same machine."""
-    if before.get("machine") != result["machine"]:
+    if not before or before["machine"].items() - result["machine"].items():
         return result
     sizes = before["sizes"] | {books: before["sizes"].get(books, {}) | ways for books, ways in result["sizes"].items()}
     return before | result | {"sizes": sizes}
