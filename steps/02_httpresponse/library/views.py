@@ -32,7 +32,7 @@ def book_download(request):
         return render(request, "library/book_list.html", {"form": book_filter.form}, status=400)
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{csv_name()}"'
-    if request.method == "HEAD":  # the headers only, and no Content-Length: nothing is read
+    if request.method == "HEAD":  # send only the headers, without Content-Length
         return StreamingHttpResponse(headers=response.headers)
     write_csv(book_filter.qs, response, **options.cleaned_data)
     return response

@@ -34,7 +34,7 @@ def export_create(request):
 
 @require_safe
 def export_file(request, token):
-    """Return the file of a signed link. Whoever has the link may download the file."""
+    """Return the file of a signed link. Anyone who has the link can download the file."""
     max_age = timedelta(days=settings.EXPORT_RETENTION_DAYS)
     try:
         name = signer.unsign(token, max_age=max_age)

@@ -32,7 +32,7 @@ def book_download(request):
         return render(request, "library/book_list.html", {"form": book_filter.form}, status=400)
     chunks = csv_chunks(book_filter.qs, **options.cleaned_data)
     if request.method == "HEAD":
-        chunks = []  # the headers only: nothing is read
+        chunks = []  # send only the headers, and read no books
     response = StreamingHttpResponse(chunks, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{csv_name()}"'
     return response
