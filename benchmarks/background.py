@@ -46,12 +46,13 @@ from tutorial import find_step
 sys.path.append(str(find_step("11")))  # for library and backends
 
 from runners import NAMES, POLL, PROCESSES, load, why_not
-from runners.measurements import DEFAULTS, EXPORTS, IDLE, KILLS, LONG, MEASUREMENTS, ONCE, OUTCOMES, SPEED
+from runners.measurements import DEFAULTS, EXPORTS, IDLE, KEPT, KILLS, LONG, MEASUREMENTS, ONCE, OUTCOMES, SPEED
 from runners.processes import Missing, Stopped, program, stopped
 from runners.session import Session
 
 RESULTS = Path(__file__).resolve().parent / "results" / "background.json"
 AT_A_TIME = 12  # runners whose outcomes are watched at the same time
+AGE = 600  # seconds, the CONN_MAX_AGE of the measurement `kept_connections`
 BOOKS = 2_000  # in the library of the measurement `exports`
 console = Console(stderr=True)
 
@@ -208,6 +209,8 @@ def measure(runners, options, sizes, results, kept):
         for task in each(fast, group, number, books=sizes.books):
             run(*task)
     for task in each(fast, DEFAULTS, 0, books=sizes.books, defaults=True):
+        run(*task)
+    for task in each(fast, KEPT, 0, age=AGE):
         run(*task)
     at_the_same_time(len(NAMES), each(fast, IDLE, 0))
     backends = [name for name in runners if name.startswith("tasks_")]

@@ -12,7 +12,8 @@ LEASE = "heartbeat_timeout, 60 s, and a maintenance that a command starts by cha
 def settings(options):
     middleware = ["AgeLimit", "TimeLimit", "Callbacks", "Retries"]
     django = ["DbConnectionsMiddleware", "AdminMiddleware"]
-    lease = {"heartbeat_timeout": options.lease * 1000} if options.lease else {}
+    # By default, one of 1,000 commands looks for tasks of dead workers. With a short lease, each command does.
+    lease = {"heartbeat_timeout": options.lease * 1000, "maintenance_chance": 1_000_000} if options.lease else {}
     return {
         "INSTALLED_APPS": ["django_dramatiq"],
         "DRAMATIQ_BROKER": {
