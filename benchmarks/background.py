@@ -34,6 +34,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from email.utils import getaddresses
+from importlib.metadata import files as files_of
 from importlib.metadata import metadata
 from pathlib import Path
 
@@ -144,11 +145,18 @@ def about(package):
     """Return what a package says about itself: version, licence and people."""
     known = metadata(package)
     classifiers = [line.rpartition(" :: ")[2] for line in known.get_all("Classifier", []) if "License ::" in line]
-    licence = known.get("License-Expression") or known.get("License") or ", ".join(classifiers)
+    licence = known.get("License-Expression") or known.get("License") or ", ".join(classifiers) or from_file(package)
     people = named(known, "Maintainer") or named(known, "Author")
     links = {name.lower(): url for name, _, url in (line.partition(", ") for line in known.get_all("Project-URL", []))}
     changes = links.get("changelog") or links.get("releases") or ""
     return {"version": known.get("Version"), "licence": licence, "people": ", ".join(people), "changes": changes}
+
+
+def from_file(package):
+    """Return the licence whose words are in the licence file of a package."""
+    words = {"Permission is hereby granted, free of charge": "MIT", "Apache License, Version 2.0": "Apache-2.0"}
+    files = [file for file in files_of(package) if file.name == "LICENSE"]
+    return next((name for file in files for word, name in words.items() if word in file.read_text("utf-8")), "")
 
 
 def named(known, role):

@@ -6,7 +6,7 @@ TITLE = "Dramatiq with Redis"
 PACKAGES = ["dramatiq", "django-dramatiq"]
 BROKER = "redis"
 FINISHED = "django_dramatiq.Task"
-LEASE = "heartbeat_timeout, 60 s, and a maintenance that a command starts by chance (1 in 1,000)"
+LEASE = "heartbeat_timeout, 60 s, and a maintenance that 1 of 1,000 commands starts"
 
 
 def settings(options):

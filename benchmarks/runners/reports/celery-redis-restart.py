@@ -35,10 +35,10 @@ def note(name):
 
 
 def main():
-    with tempfile.TemporaryDirectory() as folder, socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
+    with tempfile.TemporaryDirectory() as folder:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
         environment = {**os.environ, "REDIS_PORT": str(port), "FOLDER": folder}
         redis_command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", folder]
         redis_command += ["--appendonly", "yes", "--save", "", "--logfile", "redis.log"]
@@ -48,7 +48,9 @@ def main():
         client = Redis(port=port)
         server = start_redis(redis_command, client)
         with Path(folder, "worker.log").open("w") as log:
-            worker = subprocess.Popen(worker_command, cwd=Path(__file__).parent, env=environment, stdout=log, stderr=log)
+            worker = subprocess.Popen(
+                worker_command, cwd=Path(__file__).parent, env=environment, stdout=log, stderr=log
+            )
         try:
             hold.delay()
             wait(Path(folder, "running").exists)
