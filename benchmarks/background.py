@@ -8,7 +8,8 @@
 Each runner runs the same jobs in the same project, with the same books, through gunicorn. The database is PostgreSQL if
 it is installed, and each runner that keeps its queue in the database keeps it there. huey has a SQLite file of its own.
 Runners that poll look for new tasks ten times a second, and all of them run two tasks at a time. With --defaults, they
-do both as their package does it if you set nothing.
+do both as their package does it if you set nothing. Django's CONN_MAX_AGE is 0, and the
+measurement kept_connections has 600.
 
 First, each runner is measured alone, in several rounds, runners in turn. Measurements that take long are in the first
 round only. Then all runners are idle at the same time. Then several at a time are killed, stopped and so on, and
