@@ -8,7 +8,8 @@
 Each runner runs the same jobs in the same project, with the same books, through gunicorn. The database is PostgreSQL if
 it is installed, and each runner that keeps its queue in the database keeps it there. huey has a SQLite file of its own.
 Runners that poll look for new tasks ten times a second, and all of them run two tasks at a time. With --defaults, they
-do both as their package does it if you set nothing.
+do both as their package does it if you set nothing. Django's CONN_MAX_AGE is 0, and the
+measurement kept_connections has 600.
 
 First, each runner is measured alone, in several rounds, runners in turn. Measurements that take long are in the first
 round only. Then all runners are idle at the same time. Then several at a time are killed, stopped and so on, and
@@ -34,6 +35,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from email.utils import getaddresses
+from importlib.metadata import files as files_of
 from importlib.metadata import metadata
 from pathlib import Path
 
@@ -46,12 +48,13 @@ from tutorial import find_step
 sys.path.append(str(find_step("11")))  # for library and backends
 
 from runners import NAMES, POLL, PROCESSES, load, why_not
-from runners.measurements import DEFAULTS, EXPORTS, IDLE, KILLS, LONG, MEASUREMENTS, ONCE, OUTCOMES, SPEED
+from runners.measurements import DEFAULTS, EXPORTS, IDLE, KEPT, KILLS, LONG, MEASUREMENTS, ONCE, OUTCOMES, SPEED
 from runners.processes import Missing, Stopped, program, stopped
 from runners.session import Session
 
 RESULTS = Path(__file__).resolve().parent / "results" / "background.json"
 AT_A_TIME = 12  # runners whose outcomes are watched at the same time
+AGE = 600  # seconds, the CONN_MAX_AGE of the measurement `kept_connections`
 BOOKS = 2_000  # in the library of the measurement `exports`
 console = Console(stderr=True)
 
@@ -143,11 +146,18 @@ def about(package):
     """Return what a package says about itself: version, licence and people."""
     known = metadata(package)
     classifiers = [line.rpartition(" :: ")[2] for line in known.get_all("Classifier", []) if "License ::" in line]
-    licence = known.get("License-Expression") or known.get("License") or ", ".join(classifiers)
+    licence = known.get("License-Expression") or known.get("License") or ", ".join(classifiers) or from_file(package)
     people = named(known, "Maintainer") or named(known, "Author")
     links = {name.lower(): url for name, _, url in (line.partition(", ") for line in known.get_all("Project-URL", []))}
     changes = links.get("changelog") or links.get("releases") or ""
     return {"version": known.get("Version"), "licence": licence, "people": ", ".join(people), "changes": changes}
+
+
+def from_file(package):
+    """Return the licence whose words are in the licence file of a package."""
+    words = {"Permission is hereby granted, free of charge": "MIT", "Apache License, Version 2.0": "Apache-2.0"}
+    files = [file for file in files_of(package) if file.name == "LICENSE"]
+    return next((name for file in files for word, name in words.items() if word in file.read_text("utf-8")), "")
 
 
 def named(known, role):
@@ -208,6 +218,8 @@ def measure(runners, options, sizes, results, kept):
         for task in each(fast, group, number, books=sizes.books):
             run(*task)
     for task in each(fast, DEFAULTS, 0, books=sizes.books, defaults=True):
+        run(*task)
+    for task in each(fast, KEPT, 0, age=AGE):
         run(*task)
     at_the_same_time(len(NAMES), each(fast, IDLE, 0))
     backends = [name for name in runners if name.startswith("tasks_")]

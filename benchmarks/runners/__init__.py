@@ -64,12 +64,13 @@ class Options:
     broker: str = ""  # a URL
     defaults: bool = False  # use the poll interval and the concurrency of the package
     lease: int = 0  # seconds after which a worker counts as dead (default: what the package uses)
+    age: int = 0  # seconds for which Django keeps a database connection open (CONN_MAX_AGE)
 
     @classmethod
     def read(cls, environment):
         values = {name: environment.get(variable, "") for name, variable in cls.variables().items()}
         changed = {"folder": Path(values["folder"]), "defaults": values["defaults"] == "1"}
-        return cls(**{**values, **changed, "lease": int(values["lease"] or 0)})
+        return cls(**{**values, **changed, **{name: int(values[name] or 0) for name in ("lease", "age")}})
 
     @classmethod
     def variables(cls):

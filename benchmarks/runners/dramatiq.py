@@ -6,13 +6,14 @@ TITLE = "Dramatiq with Redis"
 PACKAGES = ["dramatiq", "django-dramatiq"]
 BROKER = "redis"
 FINISHED = "django_dramatiq.Task"
-LEASE = "heartbeat_timeout, 60 s, and a maintenance that a command starts by chance (1 in 1,000)"
+LEASE = "heartbeat_timeout, 60 s, and a maintenance that 1 of 1,000 commands starts"
 
 
 def settings(options):
     middleware = ["AgeLimit", "TimeLimit", "Callbacks", "Retries"]
     django = ["DbConnectionsMiddleware", "AdminMiddleware"]
-    lease = {"heartbeat_timeout": options.lease * 1000} if options.lease else {}
+    # By default, one of 1,000 commands looks for tasks of dead workers. With a short lease, each command does.
+    lease = {"heartbeat_timeout": options.lease * 1000, "maintenance_chance": 1_000_000} if options.lease else {}
     return {
         "INSTALLED_APPS": ["django_dramatiq"],
         "DRAMATIQ_BROKER": {

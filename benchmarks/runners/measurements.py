@@ -135,6 +135,11 @@ def empty(session, sizes):
     return {"enqueued": enqueued, "enqueue": enqueue, "done": ended - already, "done_before": already, "run": run}
 
 
+def kept_connections(session, sizes):
+    """Run the same tasks, but with database connections that stay open (CONN_MAX_AGE)."""
+    return empty(session, sizes)
+
+
 # Outcomes
 
 
@@ -472,6 +477,8 @@ SPEED = {"latency": latency, "burst": burst}
 LONG = {"large_burst": large_burst, "empty": empty, "finished": finished}
 # One runner at a time, in the first round, with the defaults of the package
 DEFAULTS = {"defaults": defaults}
+# One runner at a time, in the first round, with another CONN_MAX_AGE
+KEPT = {"kept_connections": kept_connections}
 # All runners at the same time, because an idle runner needs little
 IDLE = {"idle": idle}
 # Several runners at the same time, in the first round
@@ -482,4 +489,4 @@ OUTCOMES = {"kill_broker": kill_broker, "stop": stop, "sigterm": sigterm}
 KILLS = {"kill_process": kill_process, "kill_worker": kill_worker}
 # The same with each backend of Django Tasks
 EXPORTS = {"exports": exports}
-MEASUREMENTS = {**SPEED, **LONG, **DEFAULTS, **IDLE, **ONCE, **OUTCOMES, **KILLS, **EXPORTS}
+MEASUREMENTS = {**SPEED, **LONG, **DEFAULTS, **KEPT, **IDLE, **ONCE, **OUTCOMES, **KILLS, **EXPORTS}

@@ -16,7 +16,7 @@ def figures(measured):
     runs = [run for run in measured["runners"].values() if "left_out" not in run]
     packages = {name: about for run in runs for name, about in run["packages"].items()}
     rows = [
-        [f"`{name}`", *(about[key] or "–" for key in ("version", "licence", "people")), link(about["changes"])]
+        [f"`{name}`", *(about[key] or "–" for key in ("version", "licence", "people")), link(name, about["changes"])]
         for name, about in sorted(packages.items())
     ]
     return {
@@ -28,8 +28,8 @@ def figures(measured):
     }
 
 
-def link(url):
-    return f"[changes]({url})" if url else "–"
+def link(name, url):
+    return f"[changes]({url or CHANGES[name]})"
 
 
 def of_runners(columns, runs):
@@ -65,6 +65,14 @@ def yes(value):
     return "yes" if value else "no"
 
 
+def cpu_of_a_task(run):
+    """Write the CPU time of an empty task, and if its queue is in the database, also with kept connections."""
+    if not run["idle"][0]["processes"]["workers"]:
+        raise ValueError("The site's process starts the tasks.")
+    found = [run["empty"][0], *(run["kept_connections"] if run["finished"][0] else [])]
+    return " → ".join(f"{1000 * sum(each['run']['cpu_seconds'].values()) / each['done']:.1f}" for each in found)
+
+
 def seen(run, kill):
     """Write what came of a task in each round, and after how long."""
     found = [each for each in run[kill] if each]
@@ -95,6 +103,12 @@ def ends(run, fault):
     return "; ".join(f"{each['state']}, {each['files']} files, {each['emails']} emails" for each in found)
 
 
+CHANGES = {  # of the packages whose metadata has no such link
+    "dj-queue": "https://github.com/coriocactus/dj_queue/releases",
+    "django": "https://docs.djangoproject.com/en/stable/releases/",
+    "django-dramatiq": "https://github.com/Bogdanp/django_dramatiq/blob/master/CHANGELOG.md",
+    "django-q2": "https://github.com/GDay/django-q2/blob/master/CHANGELOG.md",
+}
 SETTINGS = ("database", "rounds", "books", "clicks", "burst", "large_burst", "empty", "once", "finished", "poll")
 SETTINGS += ("processes", "idle", "failure", "lease", "watch", "stop", "soon")
 TABLES = {
@@ -116,6 +130,7 @@ TABLES = {
         ),
         "enqueue, ms": lambda run: rounds([1000 * e["enqueue"]["seconds"] / e["enqueued"] for e in run["empty"]], 1),
         "tasks a second": lambda run: rounds([each["done"] / each["run"]["seconds"] for each in run["empty"]]),
+        "CPU a task, ms": lambda run: cpu_of_a_task(run),
         "many finished, ms": lambda run: " → ".join(
             f"{1000 * median(click['start'] for click in run['finished'][0][when]):,.0f}"
             for when in ("before", "after")

@@ -7,7 +7,7 @@ __all__ = ["define", "enqueue", "state"]
 TITLE = "Django Tasks, django-tasks-rq"
 PACKAGES = ["django-tasks-rq", "django-rq", "rq"]
 BROKER = "redis"
-LEASE = "the heartbeat of the job, 90 s, and the clean-up of the registries"
+LEASE = "90 s without a heartbeat, and a maintenance each 600 s"
 
 
 def settings(options):

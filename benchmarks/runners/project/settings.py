@@ -27,6 +27,7 @@ if not options.database:
         "timeout": 20,
     }
 
+DATABASES["default"]["CONN_MAX_AGE"] = options.age
 DATABASES["snapshot"] = {**DATABASES["default"]}  # from which the library reads the books
 
 added = runner.settings(options) if hasattr(runner, "settings") else {}
