@@ -75,6 +75,7 @@ def test_what_is_for_learning_only_is_refused(db, settings):
         ("ALLOWED_HOSTS", "", "ALLOWED_HOSTS is missing."),
         ("SITE_URL", "", "SITE_URL is missing."),
         ("EMAIL_FROM", "", "EMAIL_FROM is missing."),
+        ("DATABASE_URL", "", "DATABASE_URL is missing."),
         ("EMAIL_URL", "", "EMAIL_URL is missing."),
         ("DATA_DIR", "", "DATA_DIR is missing."),
         ("EXPORT_RUNNER", "celery", "CELERY_BROKER_URL is missing."),
