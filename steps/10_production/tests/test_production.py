@@ -132,6 +132,14 @@ def test_each_line_of_the_log_is_json_with_the_id_of_its_export(library):
     assert {line["export"] for line in lines} == {export_id}
 
 
+def test_the_log_of_a_celery_worker_is_json(library):
+    """Celery replaces the handlers of the root logger, unless a setting says no."""
+    library.variables |= ENVIRONMENT
+    code = "from config.celery import app; app.log.setup('INFO'); app.log.get_default_logger().info('ready.')"
+    done = library.manage("shell", "-v0", "-c", code)
+    assert [json.loads(line)["message"] for line in done.stderr.splitlines()] == ["ready."]
+
+
 def test_the_site_uses_https_only_behind_a_proxy_that_says_so(library):
     library.variables |= ENVIRONMENT
     host = {"Host": "books.example.com"}
