@@ -1,20 +1,23 @@
 """Tokens, leases, and the reaper: an export ends once, whatever dies."""
 
+import socket
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.core import mail
 from django.core.files.base import ContentFile
+from django.core.files.storage import storages
 from django.core.management import call_command
 from django.db import OperationalError
 from django.db.models import QuerySet
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
+from config.storage import storage
 from exports import job, reaper
 from exports.models import Delivery, Export, LeaseLost
-from exports.retry import RetryLater
+from exports.retry import RetryLater, is_transient
 from exports.tasks import run_export
 from library.factories import BookFactory
 from tests.exporting import ADDRESS
@@ -140,6 +143,26 @@ def test_a_heartbeat_that_cannot_be_saved_does_not_stop_the_job(export, monkeypa
     with job.heartbeat(export, token):
         wait_for(lambda: len(tried) >= 3, "three heartbeats")
     assert set(tried) == {1}
+
+
+def test_a_storage_that_does_not_answer_is_an_error_within_a_minute(monkeypatch):
+    """It accepts connections, and says nothing. Each timeout lasts a hundredth of its time here."""
+    seconds, settimeout = [], socket.socket.settimeout
+
+    def shorten(self, timeout):
+        seconds.append(timeout)
+        settimeout(self, timeout / 100)
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "library")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        bucket = storages.create_storage(storage("s3://exports"))
+        monkeypatch.setattr(socket.socket, "settimeout", shorten)
+        with pytest.raises(Exception, match="timeout") as failed:
+            bucket.delete("books.csv")
+    assert is_transient(failed.value)
+    assert 0 < sum(seconds) < 60
 
 
 # The reaper

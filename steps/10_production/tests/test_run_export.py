@@ -1,6 +1,7 @@
 """The job writes the file of an export, and emails its owner the result, once."""
 
 import io
+import os
 import random
 import threading
 import time
@@ -241,6 +242,23 @@ def test_a_file_that_only_fits_as_a_zip_is_zipped(export, settings, download):
     assert name == f"{export.name}.zip"
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.namelist() == [export.name] and archive.read(export.name) == download
+
+
+@pytest.mark.parametrize("year", [1975, 2110])
+def test_a_wrong_clock_is_no_reason_to_lose_the_email(export, settings, monkeypatch, download, year):
+    """A zip file has no dates before 1980 and after 2107."""
+    clock, save = datetime(year, 6, 1, tzinfo=UTC), FileSystemStorage.save
+
+    def save_then(storage, *arguments, **options):
+        name = save(storage, *arguments, **options)
+        os.utime(storage.path(name), (clock.timestamp(), clock.timestamp()))
+        return name
+
+    monkeypatch.setattr(FileSystemStorage, "save", save_then)
+    monkeypatch.setattr(time, "localtime", lambda *seconds: clock.timetuple())
+    settings.EXPORT_MAIL_LIMIT = 4_000 + len(download)
+    run(export)
+    assert [name for name, *_ in mail.outbox[0].attachments] == [f"{export.name}.zip"]
 
 
 def test_a_file_that_is_too_large_is_a_link_to_its_page(export, settings):

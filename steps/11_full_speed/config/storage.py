@@ -16,5 +16,9 @@ def storage(url):
     parts = urlsplit(url)
     if parts.scheme != "s3" or parts.query or parts.fragment or not re.fullmatch(r"[\w.-]+", parts.netloc, re.ASCII):
         raise ImproperlyConfigured("STORAGE_URL must look like s3://bucket or s3://bucket/prefix.")
+    from botocore.config import Config
+
+    # By default, a server that doesn't answer would hold a request or a worker for five minutes or more.
+    timeouts = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 2})  # seconds
     options = {"bucket_name": parts.netloc, "location": parts.path.strip("/"), "max_memory_size": 5_000_000}
-    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options | {"client_config": timeouts}}

@@ -39,6 +39,14 @@ def test_each_command_exists(compose):
         assert all(name in " ".join(texts) for name in OURS)
 
 
+def test_each_migration_has_the_timeouts_of_the_unit():
+    """The site's own timeouts would end a migration after 30 seconds."""
+    (options,) = re.findall(r'"PGOPTIONS=(.*)"', (DEPLOY / "library-migrate.service").read_text())
+    for name in ("compose.yaml", "Procfile"):
+        (line,) = [line for line in (DEPLOY / name).read_text().splitlines() if "manage.py migrate" in line]
+        assert f'PGOPTIONS="{options}"' in line
+
+
 def test_each_variable_is_read_by_the_settings(compose):
     known = {*re.findall(r"^#?([A-Z0-9_]+)=", (DEPLOY / "library.env").read_text(), re.MULTILINE), "PYTHONUNBUFFERED"}
     in_dockerfile = re.findall(r"([A-Z_]+)=", "".join(re.findall(r"^ENV (.*)$", DOCKERFILE, re.MULTILINE)))

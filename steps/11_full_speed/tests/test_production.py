@@ -75,6 +75,7 @@ def test_what_is_for_learning_only_is_refused(db, settings):
         ("ALLOWED_HOSTS", "", "ALLOWED_HOSTS is missing."),
         ("SITE_URL", "", "SITE_URL is missing."),
         ("EMAIL_FROM", "", "EMAIL_FROM is missing."),
+        ("DATABASE_URL", "", "DATABASE_URL is missing."),
         ("EMAIL_URL", "", "EMAIL_URL is missing."),
         ("DATA_DIR", "", "DATA_DIR is missing."),
         ("EXPORT_RUNNER", "celery", "CELERY_BROKER_URL is missing."),
@@ -129,6 +130,14 @@ def test_each_line_of_the_log_is_json_with_the_id_of_its_export(library):
     assert {"time", "level", "logger", "message", "export"} <= lines[-1].keys()
     assert any(f"Export {export_id} is done: " in line["message"] for line in lines)
     assert {line["export"] for line in lines} == {export_id}
+
+
+def test_the_log_of_a_celery_worker_is_json(library):
+    """Celery replaces the handlers of the root logger, unless a setting says no."""
+    library.variables |= ENVIRONMENT
+    code = "from config.celery import app; app.log.setup('INFO'); app.log.get_default_logger().info('ready.')"
+    done = library.manage("shell", "-v0", "-c", code)
+    assert [json.loads(line)["message"] for line in done.stderr.splitlines()] == ["ready."]
 
 
 def test_the_site_uses_https_only_behind_a_proxy_that_says_so(library):
@@ -337,11 +346,7 @@ def shipped_nginx(site, library, tmp_path):
     tls = free_port()
     server = (DEPLOY / "nginx.conf").read_text()
     server = server.replace("listen 80;", "listen 127.0.0.1:{port};")
-    server = (
-        server.replace("listen 443 ssl", f"listen 127.0.0.1:{tls} ssl")
-        .replace("listen [::]:80;", "")
-        .replace("listen [::]:443 ssl;", "")
-    )
+    server = re.sub(r"listen \[::\].*", "", server).replace("listen 443 ssl", f"listen 127.0.0.1:{tls} ssl")
     server = server.replace("/etc/letsencrypt/live/books.example.com", str(tmp_path))
     server = server.replace("unix:/run/library.sock", "127.0.0.1:{upstream}")
     server = server.replace("/var/lib/library/files", str(library.folder / "data" / "files"))
@@ -357,14 +362,18 @@ def test_nginx_accepts_the_shipped_configuration_and_sends_the_files(library, tm
         library.site(settings="config.production") as site,
         shipped_nginx(site, library, tmp_path) as (front, tls),
     ):
-        with front.open("/books/?q=a", Host="books.example.com") as answer:
-            assert (answer.status, answer.headers["Location"]) == (301, "https://books.example.com/books/?q=a")
+        for host in ("books.example.com", "evil.example.com"):
+            with front.open("/books/?q=a", Host=host) as answer:
+                assert (answer.status, answer.headers["Location"]) == (301, "https://books.example.com/books/?q=a")
         options = {"verify": False, "headers": {"Host": "books.example.com", "X-Forwarded-Proto": "http"}}
         with httpx.Client(base_url=f"https://127.0.0.1:{tls}", **options) as client:
             answer = client.get("/books/")
             assert answer.status_code == 200 and "The library" in answer.text
             assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
             assert client.get("/health/").status_code == 404
+            for host in ("evil.example.com", "127.0.0.1"):
+                with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
+                    client.get("/books/", headers={"Host": host})
             assert client.get(f"/files/exports/{export_id}-1.csv").status_code == 404  # only through the view
             client.get("/login/")
             form = {"csrfmiddlewaretoken": client.cookies["csrftoken"], "username": "reader", "password": "reader"}
@@ -383,22 +392,27 @@ def test_nginx_accepts_the_shipped_configuration_and_sends_the_files(library, tm
             assert client.get("/books/").status_code == 200
 
 
-def test_one_address_can_have_four_downloads_at_a_time(large_library, tmp_path, certificate):
-    """A slow client occupies a thread of gunicorn, so one of them must not get them all."""
+def test_one_address_can_have_four_downloads_at_a_time_and_all_can_have_six(large_library, tmp_path, certificate):
+    """A slow client occupies a thread of gunicorn, so slow clients must not get them all."""
     large_library.variables |= ENVIRONMENT
-    options = {"verify": False, "headers": {"Host": "books.example.com"}}
+    options = {"headers": {"Host": "books.example.com"}}
     with (
         large_library.site("--threads=8", settings="config.production") as site,
         shipped_nginx(site, large_library, tmp_path) as (_, tls),
-        httpx.Client(base_url=f"https://127.0.0.1:{tls}", **options) as client,
-        ExitStack() as downloads,
+        ExitStack() as stack,
     ):
+        addresses = [httpx.HTTPTransport(verify=False, local_address=address) for address in ("127.0.0.1", "127.0.0.2")]
+        one, other = (
+            stack.enter_context(httpx.Client(base_url=f"https://127.0.0.1:{tls}", transport=address, **options))
+            for address in addresses
+        )
 
-        def begin():
-            return downloads.enter_context(client.stream("GET", "/books/download/")).status_code
+        def begin(client):
+            return stack.enter_context(client.stream("GET", "/books/download/")).status_code
 
-        assert [begin() for _ in range(5)] == [200, 200, 200, 200, 503]
-        assert client.get("/books/").status_code == 200
+        assert [begin(one) for _ in range(5)] == [200, 200, 200, 200, 503]
+        assert [begin(other) for _ in range(3)] == [200, 200, 503]  # two of the eight threads are left for pages
+        assert one.get("/books/").status_code == 200
 
 
 def test_the_hook_for_error_reports_gets_its_address(monkeypatch, tmp_path):
