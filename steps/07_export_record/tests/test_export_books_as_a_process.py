@@ -178,6 +178,18 @@ def test_a_file_that_takes_only_a_part_is_an_error(database, tmp_path, variables
     assert done.stderr == "CommandError: standard output can't be written: File too large.\n"
 
 
+def test_a_pipe_that_takes_only_a_part_is_an_error(database):
+    """A pipe that doesn't block takes no more when its buffer is full. Unbuffered, Python reports no error."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    streams = {"capture_output": False, "stdout": writing, "stderr": subprocess.PIPE}
+    done = manage(database, "export_books", "-o", "-", variables={"PYTHONUNBUFFERED": "1"}, **streams)
+    os.close(reading)
+    os.close(writing)
+    assert done.returncode == 1
+    assert done.stderr == "CommandError: standard output can't be written: write could not complete without blocking.\n"
+
+
 def test_a_closed_pipe_is_quiet(large_database, tmp_path):
     with running(large_database, "-o", "-", stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == "title,author,isbn,genre,language,published_on,pages,price\n"
@@ -203,6 +215,7 @@ def test_a_name_that_the_terminal_cannot_show_is_not_an_error(database, tmp_path
     assert (tmp_path / "bücher.csv").exists()
 
 
+@pytest.mark.covers(*COMMAND, "config")
 def test_in_another_folder_it_uses_the_same_database(tmp_path):
     """A relative path in DATABASE_URL starts at the project's folder, so cron doesn't create an empty database."""
     (tmp_path / "here-only").mkdir()
@@ -211,6 +224,7 @@ def test_in_another_folder_it_uses_the_same_database(tmp_path):
     assert list(tmp_path.rglob("*.sqlite3")) == []
 
 
+@pytest.mark.covers(*COMMAND, "config")
 def test_the_time_zone_of_the_library_is_a_variable(database, tmp_path):
     for zone in ("Etc/GMT+12", "Etc/GMT-14"):  # 26 hours apart, so it's never the same day
         done = manage(database, "export_books", cwd=tmp_path, variables={"TIME_ZONE": zone})

@@ -10,7 +10,7 @@ from tests.test_production import ENVIRONMENT
 pytestmark = [
     pytest.mark.server,
     pytest.mark.services,
-    pytest.mark.covers("config", "exports"),
+    pytest.mark.covers("config", "exports", "library"),
 ]
 
 # Settings of the role, as in ALTER ROLE library SET DateStyle = ... And what a firewall or idle_session_timeout does.

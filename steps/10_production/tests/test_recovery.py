@@ -49,6 +49,7 @@ def backend(request):
     return request.param
 
 
+@pytest.mark.covers("exports", "backends", "library", "tests/exporting.py")  # the job is killed in write_csv()
 def test_an_export_whose_worker_is_killed_is_started_again(large_library, backend, exit_stack):
     large_library.variables["EXPORT_RUNNER"] = backend
     with smtp() as (url, emails):
