@@ -37,10 +37,10 @@ def test_every_way_gives_the_same_rows(kind, ways, books, tmp_path):
 
 
 def test_what_is_not_measured_stays_if_it_is_of_the_same_machine():
-    before = {"machine": "ours", "pages": {"/": 1}, "sizes": {"10": {"shell": 1}, "3000": {"shell": 2, "native": 3}}}
-    result = {"machine": "ours", "sizes": {"3000": {"native": 4}}}
+    before = {"machine": {"cores": 2}, "pages": {"/": 1}, "sizes": {"10": {"shell": 1}, "3000": {"shell": 2, "native": 3}}}
+    result = {"machine": {"cores": 2, "gcc": "12"}, "sizes": {"3000": {"native": 4}}}
     sizes = {"10": {"shell": 1}, "3000": {"shell": 2, "native": 4}}
-    assert merged(before, result) == {"machine": "ours", "pages": {"/": 1}, "sizes": sizes}
+    assert merged(before, result) == {"machine": {"cores": 2}, "pages": {"/": 1}, "sizes": sizes}
     assert merged(before | {"machine": "another"}, result) == result
 
 

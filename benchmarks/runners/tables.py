@@ -48,7 +48,7 @@ def cell(column, run):
 def rounds(values, decimals=0):
     """Write the median of the rounds, with the least and the most."""
     low, middle, high = (f"{each:,.{decimals}f}" for each in (min(values), median(values), max(values)))
-    return middle if low == high else f"{middle} ({low} to {high})"
+    return middle if low == high else f"{middle} ({low}\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}{high})"
 
 
 def clicks(run, key, name="latency", scale=1000):

@@ -5,7 +5,7 @@ run() { say "$1"; eval "$1"; sleep 1; }
 
 cd steps/09_crash_recovery
 python manage.py migrate -v0
-python manage.py seed_books 300000 -v0
+python manage.py seed_books 400000 -v0
 python manage.py shell -v0 -c "
 from django.contrib.auth.models import User
 from exports.models import Export
@@ -34,3 +34,4 @@ run 'sleep 5  # until the lease is over'
 run 'python manage.py reap_exports'
 run 'python manage.py db_worker --backend=database --batch -v0'
 run 'python manage.py shell -v0 < state.py'
+python manage.py shell -v0 < state.py | grep -q "'done', 'token': 2" # the worker was killed before the export was done
