@@ -277,6 +277,7 @@ def test_each_test_of_a_step_belongs_to_one_goal(number):
         owners = [goal.says for goal in task.goals if goal.has(test)]
         is_left_out = test.startswith(tuple(task.leaves_out) or "-")
         assert len(owners) == 1 or (is_left_out and not owners), (test, owners)
+    assert not [test for test in assignments.of_step(step).carried if test.startswith(tuple(task.leaves_out) or "-")]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 # What using a step leaves in its folder. A learner's package may be called data, so that is local at the top only.
 LOCAL_ANYWHERE = ("__pycache__", ".pytest_cache", ".hypothesis", ".ruff_cache", ".git")
-LOCAL_AT_THE_TOP = (".venv*", "venv", "db.sqlite3*", "data")
+LOCAL_AT_THE_TOP = (".venv*", "venv", "db.sqlite3*", "data", "*.csv", "*.zip", "*.log")
 
 
 class UserError(Exception):

@@ -120,6 +120,9 @@ def worker():
                     raise CommandError(f"The Celery worker has ended: {log.read_text().strip().splitlines()[-1]}")
                 time.sleep(0.05)
             yield
+        except CommandError:
+            print(log.read_text(), file=sys.stderr)  # the folder of this log is temporary
+            raise
         finally:
             process.terminate()
             process.wait()
