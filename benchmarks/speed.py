@@ -156,7 +156,7 @@ def main():
 
 def merged(before, result):
     """Keep what was not measured now, if it is of the same machine."""
-    if any(result["machine"].get(name) != value for name, value in before.get("machine", {}).items()) or not before:
+    if not before or before["machine"] != {name: result["machine"].get(name) for name in before["machine"]}:
         return result
     sizes = before["sizes"] | {books: before["sizes"].get(books, {}) | ways for books, ways in result["sizes"].items()}
     return before | result | {"sizes": sizes}

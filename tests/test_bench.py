@@ -37,11 +37,14 @@ def test_every_way_gives_the_same_rows(kind, ways, books, tmp_path):
 
 
 def test_what_is_not_measured_stays_if_it_is_of_the_same_machine():
-    before = {"machine": {"cores": 2}, "pages": {"/": 1}, "sizes": {"10": {"shell": 1}, "3000": {"shell": 2, "native": 3}}}
+    sizes = {"10": {"shell": 1}, "3000": {"shell": 2, "native": 3}}
+    before = {"machine": {"cores": 2}, "pages": {"/": 1}, "sizes": sizes}
     result = {"machine": {"cores": 2, "gcc": "12"}, "sizes": {"3000": {"native": 4}}}
-    sizes = {"10": {"shell": 1}, "3000": {"shell": 2, "native": 4}}
-    assert merged(before, result) == {"machine": {"cores": 2}, "pages": {"/": 1}, "sizes": sizes}
-    assert merged(before | {"machine": "another"}, result) == result
+    assert merged(before, result) == result | {
+        "pages": {"/": 1},
+        "sizes": {"10": {"shell": 1}, "3000": {"shell": 2, "native": 4}},
+    }
+    assert merged(before | {"machine": {"cores": 4}}, result) == result
 
 
 def test_a_way_that_gives_other_rows_is_found(tmp_path):

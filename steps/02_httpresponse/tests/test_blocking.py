@@ -29,8 +29,9 @@ def test_gunicorn_kills_the_worker_when_the_download_takes_too_long(large_databa
         warm_up(site)  # gunicorn has started a new worker
 
 
-def test_a_longer_timeout_only_helps_until_the_table_has_grown(database, large_database, tmp_path):
-    with gunicorn(database, tmp_path / "small.log", *SHORT_TIMEOUT) as site:
+def test_a_longer_timeout_only_helps_until_the_table_has_grown(large_database, tmp_path):
+    small_database = make_database(tmp_path / "small.sqlite3", books=500)
+    with gunicorn(small_database, tmp_path / "small.log", *SHORT_TIMEOUT) as site:
         warm_up(site)
         assert site.get(DOWNLOAD)[0] == 200
     with gunicorn(large_database, tmp_path / "grown.log", *SHORT_TIMEOUT) as site:
