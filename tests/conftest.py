@@ -2,10 +2,8 @@
 
 import importlib.util
 import os
-import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -33,37 +31,6 @@ def tutorial():
         return done
 
     return run
-
-
-@pytest.fixture
-def started():
-    """Starts the command in its own process, which heeds Ctrl-C. After the test, it is killed if it hasn't ended."""
-    processes = []
-
-    def start(*arguments, **options):
-        heed = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731
-        options |= {"stdout": subprocess.PIPE, "text": True, "start_new_session": True, "preexec_fn": heed}
-        processes.append(subprocess.Popen([TUTORIAL, *map(str, arguments)], **options))
-        return processes[-1]
-
-    yield start
-    for process in processes:
-        process.kill()
-        process.communicate()
-
-
-def until(words, process):
-    """What the process prints until it has said these words. One that does not say them in time is killed."""
-    printed, stop = "", threading.Timer(240, process.kill)
-    stop.start()
-    try:
-        while words not in printed:
-            line = process.stdout.readline()
-            assert line, f"It never said {words!r}, but: {printed}"
-            printed += line
-    finally:
-        stop.cancel()
-    return printed
 
 
 @pytest.fixture

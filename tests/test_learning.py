@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.conftest import TUTORIAL, commit_all, run, until, wait_for
+from tests.conftest import TUTORIAL, commit_all, run, wait_for
 from tutorial import UserError, all_steps, find_step
 from tutorial.learn import assignments, goals, progress, report, run_tests
 from tutorial.learn.run_tests import FAILED, NOT_CHECKED, REACHED
@@ -22,6 +22,7 @@ from tutorial.repo import step_changes
 from tutorial.repo.branches import branches
 from tutorial.repo.carry import git
 from tutorial.repo.step_changes import added_tests, neighbours, step_files, write_files
+from tutorial.site.record import running
 
 STEPS = [step.name[:2] for step in all_steps()]
 
@@ -291,25 +292,26 @@ def solved(place):
     return put
 
 
-def test_it_watches_a_folder_and_begins_with_the_goal_that_failed(tutorial, started, solved):
+def test_it_watches_a_folder_and_begins_with_the_goal_that_failed(tutorial, solved):
     mine = solved("mine")
     filters = mine / "library" / "filters.py"
     repaired = filters.read_text()
     before = "language = django_filters.ChoiceFilter("
     filters.write_text(repaired.replace(before, f'{before}field_name="genre", '))
-    process = started("check", "01a", mine, "--watch")
-    said = until("Save a file", process)
-    assert "✗ ?language=el" in said and "expected  the list is filtered by language" in said
-    assert "got       " in said and "Hint: BookFilter is the only place" in said
-    assert "1 of 2: BookFilter is the only place" not in tutorial("hint", "01a").stdout  # that was the first one
-    assert re.search(r"01a .* 1 of 2 .*mine", tutorial("status").stdout)
-    filters.write_text(repaired)
-    said = until("Save a file", process)
-    assert re.search(r"library/filters.py.*✓ \?language=el.*All goals reached", said, re.DOTALL)
-    process.send_signal(signal.SIGINT)
-    # A signal that comes while a line is printed makes rich print that line once more.
-    rest = process.stdout.read().strip().removeprefix("Save a file to check again. Press Ctrl-C to stop.\n")
-    assert (rest, process.wait()) == ("Stopped.", 130)
+    invites = "Save a file to check again. Press Ctrl-C to stop.\n"
+    with running([TUTORIAL, "check", "01a", mine, "--watch"], invites) as process:
+        said = process.printed()
+        assert "✗ ?language=el" in said and "expected  the list is filtered by language" in said
+        assert "got       " in said and "Hint: BookFilter is the only place" in said
+        assert "1 of 2: BookFilter is the only place" not in tutorial("hint", "01a").stdout  # that was the first one
+        assert re.search(r"01a .* 1 of 2 .*mine", tutorial("status").stdout)
+        filters.write_text(repaired)
+        wait_for(lambda: process.printed().count(invites) > 1, process)
+        said = process.printed().removeprefix(said)
+        assert re.search(r"library/filters.py.*✓ \?language=el.*All goals reached", said, re.DOTALL)
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 130
+        assert process.printed().rpartition(invites)[2] == "Stopped.\n"
 
 
 def test_a_copy_is_checked_that_leads_to_nothing_else(place, solved):
@@ -339,15 +341,15 @@ def test_a_project_that_waits_forever_is_ended_with_all_it_has_started(tiny):
     assert psutil.Process().children(recursive=True) == []
 
 
-def test_who_ends_a_check_ends_all_of_it_and_leaves_nothing(started, place):
+def test_who_ends_a_check_ends_all_of_it_and_leaves_nothing(place):
     temporary = place / "tmp"
     temporary.mkdir()
-    process = started("check", "02", find_step("02"), env={**os.environ, "TMPDIR": str(temporary)})
-    wait_for(lambda: list(temporary.glob("pytest-of-*/pytest-*/*")), process)
-    children = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGTERM)
-    said = process.stdout.read()
-    assert process.wait() == 130 and said.rstrip().endswith("Stopped."), said
+    command, environment = [TUTORIAL, "check", "02", find_step("02")], {**os.environ, "TMPDIR": str(temporary)}
+    with running(command, "checking", env=environment) as process:
+        wait_for(lambda: list(temporary.glob("pytest-of-*/pytest-*/*")), process)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() == 130 and process.printed().endswith("Stopped.\n"), process.printed()
     assert psutil.wait_procs(children, timeout=10)[1] == []
     assert not list(temporary.glob("tutorial-check-*"))
 

@@ -14,7 +14,7 @@ import string
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -265,20 +265,11 @@ def window(address):
 @contextmanager
 def screen():
     """A screen that nobody looks at, with shadows and frames; gives its name, such as :1."""
-    size, silent = f"{WIDTH}x{HEIGHT}x24", {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    reader, writer = os.pipe()
-    with ExitStack() as started:
-
-        def start(*command, **options):
-            process = started.enter_context(subprocess.Popen(command, **silent, **options))
-            started.callback(process.terminate)
-
-        start("Xvfb", "-displayfd", str(writer), "-screen", "0", size, "-nolisten", "tcp", pass_fds=[writer])
-        os.close(writer)
-        with os.fdopen(reader) as number:
-            display = f":{number.readline().strip()}"
-        start("xcompmgr", "-d", display)
-        yield display
+    command = ["Xvfb", "-displayfd", "1", "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp"]
+    with running(command, "\n", stderr=subprocess.DEVNULL) as server:
+        display = f":{server.printed().strip()}"
+        with running(["xcompmgr", "-d", display], ""):
+            yield display
 
 
 def settle(page):
