@@ -441,7 +441,7 @@ def test_what_is_missing_is_named_with_how_to_get_it(tutorial, monkeypatch, tmp_
     assert re.search(r"– Chromium .* missing\. apt install chromium", tutorial("doctor").stdout)
     for arguments in (["start", "03a"], ["branches"], ["diff", "03", "."]):
         assert tutorial(*arguments, code=1).stderr == "git: No such file or directory\n"
-    for package, command in (("pytest_django", ["check", "02"]), ("import_export", ["bench"]), ("uv", ["constraints"])):
+    for package, command in (("pytest_django", ["check", "02"]), ("import_export", ["bench"]), ("pyte", ["films"])):
         monkeypatch.setitem(sys.modules, package, None)
         said = tutorial(*command, code=1).stderr
         assert said == f"{package}: not installed. Install the test tools: make test-setup\n"

@@ -97,7 +97,7 @@ def screenshots(
 
     This needs Chromium, Xvfb and xcompmgr, and takes about two minutes.
     """
-    require("PIL", "playwright", "Xlib")
+    require("jinja2", "PIL", "playwright", "Xlib")
     from tutorial.site import screenshots as pictures
 
     pictures.run(only, ROOT / "docs" / "assets" / "pictures", 2_000_000)
@@ -110,18 +110,6 @@ def films():
     from tutorial.site import films as terminal
 
     terminal.run()
-
-
-@app.command(rich_help_panel=KEEP)
-def constraints():
-    """Find the newest versions of all packages in pyproject.toml, and write constraints.txt.
-
-    The list is for Python 3.11 and newer, on Linux, macOS and Windows. This command needs the package index.
-    """
-    require("uv")
-    command = ["uv", "pip", "compile", "--universal", "--python-version=3.11", "--all-extras", "--upgrade"]
-    command += ["--no-annotate", "--no-header", "--quiet", "--output-file=constraints.txt", "pyproject.toml"]
-    return subprocess.run([sys.executable, "-m", *command], cwd=ROOT, stdout=subprocess.DEVNULL).returncode
 
 
 if __name__ == "__main__":

@@ -3,14 +3,12 @@
 import csv
 import email
 import email.policy
-import html
 import io
 import os
 import re
 import shlex
 import shutil
 import sqlite3
-import string
 import subprocess
 import sys
 import tempfile
@@ -21,6 +19,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+from jinja2 import Environment, FileSystemLoader
 from PIL import Image, ImageGrab
 from playwright.sync_api import sync_playwright
 from Xlib import X
@@ -34,7 +33,7 @@ from tutorial.site.record import free_port, running
 
 PRESS = "() => { setTimeout(() => document.querySelector('[data-test=download]').click()) }"
 WIDTH, HEIGHT = 1000, 520  # of the screen that a real browser window fills
-TEMPLATES = Path(__file__).resolve().parent / "pictures"
+TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).resolve().parent / "pictures"), autoescape=True)
 COLOURS = 128
 PATIENCE = 120_000  # milliseconds
 # A mail with a file: its CSV is over the limit of a mail, and its zip is not.
@@ -88,12 +87,11 @@ class Studio:
     def photograph(self, name, page, **options):
         self.save(name, Image.open(io.BytesIO(page.screenshot(**options))))
 
-    def print_page(self, name, template, **texts):
-        """A picture of one of our templates, with texts in it."""
-        source = string.Template((TEMPLATES / f"{template}.html").read_text("utf-8"))
+    def print_page(self, name, **values):
+        """A picture of one of our templates, with values in it."""
         with chromium() as browser:
             page = browser.new_page(viewport={"width": WIDTH, "height": 600})
-            page.set_content(source.substitute(texts))
+            page.set_content(TEMPLATES.get_template(f"{name}.html").render(values))
             self.photograph(name, page, clip=page.locator("body").bounding_box())
 
 
@@ -117,7 +115,7 @@ def of_the_download(studio):
             studio.save("downloaded", ImageGrab.grab(xdisplay=display))
         with httpx.stream("GET", f"{address}/books/download/?genre=novel&published_from=2015-01-01") as answer:
             rows = list(islice(csv.reader(answer.iter_lines()), 14))
-    studio.print_page("spreadsheet", "spreadsheet", title="books.csv", rows=as_table(rows))
+    studio.print_page("spreadsheet", rows=rows)
 
 
 def of_the_timeout(studio):
@@ -151,8 +149,7 @@ def of_the_command(studio):
         printed = subprocess.run(["script", "-qec", command, os.devnull], stdout=subprocess.PIPE, text=True, **options)
     shown = [line for line in re.split(r"[\r\n]+", printed.stdout) if "%|" in line]
     half = min(shown, key=lambda line: abs(50 - int(re.search(r"(\d+)%", line).group(1))))
-    text = f"$ python manage.py export_books -o books.csv\n{half.strip()}"
-    studio.print_page("progress", "terminal", text=html.escape(text))
+    studio.print_page("progress", text=f"$ python manage.py export_books -o books.csv\n{half.strip()}")
 
 
 def of_the_view(studio):
@@ -178,11 +175,7 @@ def of_the_export(studio):
         (sent,) = [path for path in emails.iterdir() if page.url.encode() in path.read_bytes()]
         mail = email.message_from_bytes(sent.read_bytes(), policy=email.policy.default)
     (attachment,) = mail.iter_attachments()
-    studio.print_page(
-        "mail", "mail", subject=html.escape(mail["Subject"]), sender=html.escape(mail["From"]), to=mail["To"],
-        date=f"{mail['Date'].datetime:%-d %B %Y, %H:%M}", body=html.escape(mail.get_body().get_content().strip()),
-        file=attachment.get_filename(), size=f"{len(attachment.get_content()) / 1e6:.1f} MB",
-    )  # fmt: skip
+    studio.print_page("mail", mail=mail, attachment=attachment)
 
 
 def of_the_crash(studio):
@@ -286,14 +279,3 @@ def open_bubble(display):
         mouse.sync()
         fake_input(mouse, X.MotionNotify, x=300, y=300)
         mouse.sync()
-
-
-def as_table(rows):
-    """Rows as a spreadsheet shows them, with letters and numbers around them."""
-    letters = "".join(f"<th>{letter}</th>" for letter in string.ascii_uppercase[: len(rows[0])])
-    lines = [f"<tr><th></th>{letters}</tr>"]
-    for number, row in enumerate(rows, 1):
-        kinds = ["number" if re.fullmatch(r"[\d.]+", cell) else "text" for cell in row]
-        cells = [f"<td class={kind}>{html.escape(cell)}</td>" for kind, cell in zip(kinds, row, strict=True)]
-        lines.append(f"<tr><th>{number}</th>{''.join(cells)}</tr>")
-    return "".join(lines)
