@@ -1,6 +1,5 @@
 """What the repository's own tests share: copies of the tree that they may spoil, and servers."""
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from mkdocs.commands.build import build
 from mkdocs.config import load_config
 from typer.testing import CliRunner
 
-from tutorial import ROOT, all_steps, find_step
+from tutorial import ROOT, all_steps
 from tutorial.cli import app
 from tutorial.repo.carry import git
 from tutorial.repo.step_changes import write_files
@@ -74,15 +73,6 @@ def build_site(folder, **options):
     assert config.strict
     build(config)
     return folder
-
-
-@pytest.fixture(scope="session")
-def servers():
-    """The module tests/servers.py of step 06, which starts real servers."""
-    spec = importlib.util.spec_from_file_location("servers", find_step("06") / "tests" / "servers.py")
-    module = sys.modules["servers"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def run(*command, code=0, **options):

@@ -5,13 +5,10 @@ import shutil
 import sys
 
 import pytest
+from speed import merged
 
 from tests.conftest import TUTORIAL, run
 from tutorial import ROOT
-
-sys.path.append(str(ROOT / "benchmarks"))
-
-from speed import merged
 
 BENCH = [TUTORIAL, "bench", "--rounds=1"]
 

@@ -215,21 +215,34 @@ def test_tests_that_cannot_be_imported_reach_no_goal(tiny):
     assert "got       ImportError: cannot import name 'nothing' from 'settings'" in said
 
 
+def test_an_error_has_its_place_in_the_code_and_what_says_nothing_is_left_out(tiny):
+    result, _ = tiny("one, two = 1, 2\n\ndef wait():\n    raise ValueError('no')\n")
+    assert "got       answers.py, line 4: ValueError: no\n" in printed(result)
+    traceback = "Traceback (most recent call last):\n    File 'a.py', line 1\n      b()\n  KeyError: 'c'\nassert 1 == 0"
+    assert report.in_short(f"AssertionError: {traceback}") == "KeyError: 'c'; assert 1 == 0"
+    compared = "assert {'a': 1} == {'a': 2}\n  \n  Omitting 1 identical items, use -vv\n  {'a': 1} != {'a': 2}"
+    assert report.in_short(compared) == "assert {'a': 1} == {'a': 2}; {'a': 1} != {'a': 2}"
+    assert report.in_short(f"assert {'x' * 999} == 1\n  At index 0").endswith("xxx…; At index 0")
+
+
 def test_a_report_has_a_hint_and_trouble_comes_with_what_failed_before_it(place):
     task = assignments.find("03")
 
-    def said(test="", trouble=""):
-        """What is printed of one failed test, or of trouble."""
-        tests = {f"tests/{test}": ("failed", "AssertionError: assert 1 == 2")} if test else {}
-        return printed(run_tests.Result(task, place, trouble, tests, collected=True))
+    def said(*tests, trouble=""):
+        """What is printed of failed tests, or of trouble before all tests were collected."""
+        failed = {f"tests/{test}": ("failed", "AssertionError: assert 1 == 2") for test in tests}
+        return printed(run_tests.Result(task, place, trouble, failed, collected=not trouble))
 
     progress.remember(task, goal=task.task.goals[1].says, hints=2)
     hint = "Hint: A list such as [chunk for chunk in csv_chunks(books)] reads all the books"  # this is no markup
     assert hint in said("test_streaming.py::test_the_first_books_arrive_long_before_the_last")
     hint = "Hint: After each yield, empty the buffer"  # which is for this test
     assert hint in said("test_csv_chunks.py::test_each_book_is_in_one_chunk") and progress.read(task)["hints"] == 0
-    text = said("test_cut_streams.py::test_x", trouble := "The tests did not end within 5 seconds.")
+    text = said("test_cut_streams.py::test_x", trouble=(trouble := "The tests did not end within 5 seconds."))
     assert trouble in text and "0 of " in text and "got       assert 1 == 2" in text
+    assert f"Next: {task.task.goals[0].says}\n" in text  # although another goal failed
+    text = said(*(f"test_cut_streams.py::test_{letter}" for letter in "abcde"))
+    assert text.count("got ") == 3 and "and 2 more: d; e\n" in text
     progress.remember(task, hints=1, reached=4, goals=6)
     text = said(trouble="library/views.py, line 1: SyntaxError: invalid syntax")
     assert "SyntaxError" in text and "Correct this error" in text and "Hint" not in text and " of 6" not in text

@@ -5,17 +5,14 @@ import sys
 
 import pytest
 
+from runners import NAMES, load, why_not
+from runners.processes import Missing
+from runners.session import Session
+from runners.tables import seen
 from tests.conftest import run
 from tutorial import ROOT, find_step
 
-BENCHMARKS = ROOT / "benchmarks"
-sys.path += [str(BENCHMARKS), str(find_step("11"))]  # for runners, and for the library and our backends
-
-from runners import NAMES, load, why_not  # noqa: E402
-from runners.processes import Missing  # noqa: E402
-from runners.session import Session  # noqa: E402
-from runners.tables import seen  # noqa: E402
-
+sys.path.append(str(find_step("11")))  # for the library and our backends
 with_servers = [pytest.mark.slow, pytest.mark.services]
 
 
@@ -52,7 +49,7 @@ def test_a_runner_runs_a_task_and_stops(name, database, servers, tmp_path):
 
 def compared(folder, *options):
     """What the results say of the runners."""
-    command = [sys.executable, BENCHMARKS / "background.py", "--quick", "--database=sqlite"]
+    command = [sys.executable, ROOT / "benchmarks" / "background.py", "--quick", "--database=sqlite"]
     run(*command, f"--output={folder / 'results.json'}", *options)
     return json.loads((folder / "results.json").read_text("utf-8"))["runners"]
 
