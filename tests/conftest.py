@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -86,15 +85,6 @@ def manage(step, database, *arguments, **variables):
     """Run a command of a step, and return its standard output."""
     environment = {**os.environ, "DATABASE_URL": database, "EXPORT_RUNNER": "", **variables}
     return run(sys.executable, step / "manage.py", *arguments, env=environment).stdout
-
-
-def wait_for(condition, process=None):
-    """Wait until the condition is true, while the process runs. Return its value."""
-    deadline = time.monotonic() + 180
-    while not (value := condition()):
-        assert time.monotonic() < deadline and (not process or process.poll() is None)
-        time.sleep(0.05)
-    return value
 
 
 def commit_all(root):

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from servers import wait_for
 
-from tests.conftest import TUTORIAL, run, wait_for
+from tests.conftest import TUTORIAL, run
 from tutorial import ROOT, all_steps, find_step
 from tutorial.repo.step_changes import step_files
 from tutorial.site.record import free_port, running
@@ -53,7 +54,7 @@ def demo(port, tmp_path):
     def run(*arguments, killed=False, says=""):
         with running([TUTORIAL, "demo", f"--port={port}", f"--folder={tmp_path / '.demo'}", *arguments]) as process:
             yield process.printed()
-            wait_for(lambda: says in process.printed(), process)
+            wait_for(lambda: says in process.printed(), says)
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does it
             assert process.wait() == 0, process.printed()
             said = process.printed()
@@ -116,7 +117,7 @@ def test_the_email_is_where_it_says(demo, site, tmp_path, monkeypatch, step, run
         assert says in printed
         folder = Path(re.search(r"find the email in (.*)", printed).group(1))
         address = export(site)
-        wait_for(lambda: "We've sent an email" in site.get(address).text)
+        wait_for(lambda: "We've sent an email" in site.get(address).text, "the email", seconds=180)
         (email,) = folder.iterdir()
         assert f"{site.base_url}{address}" in email.read_text("utf-8")
 
@@ -153,7 +154,7 @@ def test_the_command_of_the_chapter_leaves_an_export_running(
     assert str(tmp_path) in line
     with demo(step, "--books=1000000", says=says):
         address = export(site)
-        wait_for(lambda: ">Running<" in site.get(address).text)
+        wait_for(lambda: ">Running<" in site.get(address).text, "the job", seconds=180)
         codes = [subprocess.run(["bash", "-c", line], timeout=60).returncode for _ in range(2)]
         assert codes[0] == 0 != codes[1]  # it found a process and killed it, and there is no process any more
         assert ">Running<" in site.get(address).text
@@ -166,7 +167,7 @@ def test_the_download_of_the_chapter_that_is_cut_off_is_an_error(demo, port, a_m
     with ExitStack() as after:
         with demo("03", "--books=1000000"):
             curl = after.enter_context(running(["bash", "-c", line], "", cwd=tmp_path))
-            wait_for(lambda: cut.exists() and cut.stat().st_size, curl)
+            wait_for(lambda: cut.exists() and cut.stat().st_size, "the download", seconds=180)
         assert curl.wait(60) == 18
         assert "transfer closed with outstanding read data remaining" in curl.printed()
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from servers import wait_for
 
-from tests.conftest import TUTORIAL, commit_all, run, wait_for
-from tutorial import UserError, all_steps, find_step
+from tests.conftest import TUTORIAL, commit_all, run
+from tutorial import ROOT, UserError, all_steps, find_step
 from tutorial.learn import assignments, goals, progress, report, run_tests
 from tutorial.learn.run_tests import FAILED, NOT_CHECKED, REACHED
 from tutorial.options import console
@@ -44,9 +45,6 @@ def nothing_in_steps_is_ever_written():
     before = {step: step_files(step) for step in all_steps()}
     yield
     assert {step: step_files(step) for step in all_steps()} == before
-
-
-# What start gives.
 
 
 def test_it_starts_with_the_end_of_the_step_before_or_with_a_new_project(tutorial, place):
@@ -84,9 +82,7 @@ def test_what_a_command_cannot_do_is_one_line_and_nothing_changes(tutorial, plac
     assert step_files(place / "mine") == {"thesis.txt": b"two years of work"}
 
 
-# What check does, with a tiny project. Its configuration of pytest must not replace ours.
-
-
+# The configuration of pytest in a learner's project must not replace ours.
 REMOVES = "def pytest_collection_modifyitems(items):\n    items.clear()\n"
 TINY = {
     "pytest.toml": '[pytest]\naddopts = ["-k", "nothing"]',
@@ -202,7 +198,7 @@ def test_a_goal_is_reached_only_if_one_of_its_tests_ran_and_passed(tiny, tmp_pat
     assert "✓ trap_five (1 of 2 tests not run here: needs the program redis)" in said
     assert "4 of 4 goals checked here reached, 2 not checked.\nAll goals reached. Compare with our solution:" in said
     # Tests of earlier steps run unless they need a server, show a limit, or cover unchanged code.
-    ran = [test.rpartition("::")[2] for test in result.ended("passed") if test.startswith("tests/test_earlier.py")]
+    ran = [test.rpartition("::")[2] for test in result.of(None, "passed") if test.startswith("tests/test_earlier.py")]
     assert ran == ["test_answers", "test_one"]
     result.tests = dict.fromkeys(result.tests, ("skipped", ""))
     assert not result.is_complete()
@@ -249,9 +245,6 @@ def test_a_report_has_a_hint_and_trouble_comes_with_what_failed_before_it(place)
     assert progress.read(task)["reached"] == 4
 
 
-# What check says of a learner's code.
-
-
 def functions(names, files):
     """Yield the tests of files, or of files and functions, each with the name of its file."""
     for name in names:
@@ -272,7 +265,7 @@ def test_our_own_code_reaches_every_goal(number):
         goal = next(goal.says for goal in task.task.goals if goal.has(test))
         first.setdefault((goal, test.partition("::")[0]), test)
     result = run_tests.check(replace(task, tests=[*first.values()], carried=[]), find_step(number), limit=900)
-    assert (result.trouble, {test: result.tests[test] for test in result.ended("failed")}) == ("", {})
+    assert (result.trouble, {test: result.tests[test] for test in result.of(None, "failed")}) == ("", {})
     assert result.is_complete()
 
 
@@ -292,6 +285,31 @@ def test_each_test_of_a_step_belongs_to_one_goal(number):
         is_left_out = test.startswith(tuple(task.leaves_out) or "-")
         assert len(owners) == 1 or (is_left_out and not owners), (test, owners)
     assert not [test for test in assignments.of_step(step).carried if test.startswith(tuple(task.leaves_out) or "-")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("folder", assignments.all_exercises(), ids=lambda folder: folder.name)
+def test_our_solution_of_an_exercise_passes_and_the_code_to_begin_with_does_not(folder, tmp_path):
+    task, results = assignments.of_exercise(folder), []
+    for name, files in (("ours", task.solution), ("starter", task.starter)):
+        write_files(tmp_path / name, files)
+        results.append(run_tests.check(task, tmp_path / name, limit=900))
+        assert results[-1].trouble == ""
+    ours, starter = results
+    assert ours.is_complete() and ours.goals(REACHED) == task.task.goals, ours.tests
+    assert starter.state(task.task.goals[-1]) == FAILED
+    for test in ours.tests:
+        (goal,) = [goal for goal in task.task.goals if goal.has(test)]
+        assert goal.hints and all(goal.hints)
+
+
+def test_our_solutions_of_exercises_fit_their_steps_and_ruff_accepts_them(tmp_path):
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for task in map(assignments.of_exercise, assignments.all_exercises()):
+        changed = {name: code for name, code in task.solution.items() if task.starter.get(name) != code}
+        write_files(tmp_path / task.name, changed)
+    for command in (["check", "--output-format=concise"], ["format", "--diff"]):
+        run(sys.executable, "-m", "ruff", *command, "--no-cache", cwd=tmp_path)
 
 
 @pytest.fixture
@@ -319,7 +337,7 @@ def test_it_watches_a_folder_and_begins_with_the_goal_that_failed(tutorial, solv
         assert "1 of 2: BookFilter is the only place" not in tutorial("hint", "01a").stdout  # that was the first one
         assert re.search(r"01a .* 1 of 2 .*mine", tutorial("status").stdout)
         filters.write_text(repaired)
-        wait_for(lambda: process.printed().count(invites) > 1, process)
+        wait_for(lambda: process.printed().count(invites) > 1, "the next check", seconds=180)
         said = process.printed().removeprefix(said)
         assert re.search(r"library/filters.py.*✓ \?language=el.*All goals reached", said, re.DOTALL)
         process.send_signal(signal.SIGINT)
@@ -359,7 +377,7 @@ def test_who_ends_a_check_ends_all_of_it_and_leaves_nothing(place):
     temporary.mkdir()
     command, environment = [TUTORIAL, "check", "02", find_step("02")], {**os.environ, "TMPDIR": str(temporary)}
     with running(command, "checking", env=environment) as process:
-        wait_for(lambda: list(temporary.glob("pytest-of-*/pytest-*/*")), process)
+        wait_for(lambda: list(temporary.glob("pytest-of-*/pytest-*/*")), "the first test", seconds=180)
         children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGTERM)
         assert process.wait() == 130 and process.printed().endswith("Stopped.\n"), process.printed()
@@ -389,9 +407,6 @@ def test_many_folders_are_a_line_each_and_a_broken_one_is_the_line_that_matters(
         assert "\n" not in row["next"] and "tutorial-check" not in row["next"]  # a folder that the learner doesn't know
     assert carla["next"] == "There is no folder carla."
     assert done.stderr == "1 of 6 have reached all goals of 01a.\n"
-
-
-# The rest.
 
 
 def test_status_shows_all_steps_and_where_they_were_started(tutorial, place, monkeypatch):

@@ -2,11 +2,10 @@
 
 import json
 import re
-import uuid
+from contextlib import nullcontext
 
-import psycopg
 import pytest
-import servers
+from servers import postgresql
 
 from tests.conftest import manage
 from tutorial import all_steps, find_step
@@ -74,22 +73,12 @@ def rows(step, database, script, folder):
     return {(row["model"], row["pk"]): row["fields"] for row in json.loads(printed)}
 
 
-@pytest.fixture(scope="module")
-def postgresql():
-    """The URL of a server."""
-    with servers.postgresql() as url:
-        yield url.rpartition("/")[0]
-
-
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
 def database(request, tmp_path):
     """The URL of an empty database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'library.sqlite3'}"
-    server, name = request.getfixturevalue("postgresql"), f"library_{uuid.uuid4().hex}"
-    with psycopg.connect(f"{server}/template1", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"{server}/{name}"
+    sqlite = nullcontext(f"sqlite:///{tmp_path / 'library.sqlite3'}")
+    with sqlite if request.param == "sqlite" else postgresql() as url:
+        yield url
 
 
 # Steps 08 and 11 have the same tables as the step before.

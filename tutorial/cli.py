@@ -12,9 +12,8 @@ from tutorial import ROOT, UserError
 from tutorial.learn.demo import demo
 from tutorial.learn.diff import diff
 from tutorial.learn.doctor import doctor, require
-from tutorial.learn.progress import hint, show_next, status
+from tutorial.learn.progress import hint, show_next, start, status
 from tutorial.learn.report import check
-from tutorial.learn.start import start
 from tutorial.options import console, errors
 from tutorial.repo.affected import affected
 from tutorial.repo.branches import branches

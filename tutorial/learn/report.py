@@ -91,7 +91,7 @@ class Report:
         if result.trouble:
             console.print("The tests could not finish:" if result.tests else "The tests could not be run:")
             console.print(f"  {result.trouble}", style="red", markup=False)
-            self.print_failed(result, result.ended("failed"))
+            self.print_failed(result, result.of(None, "failed"))
         if result.trouble and not result.tests:  # nothing is known about the goals, so what was known stays
             progress.remember(self.task, folder=str(result.folder))
             console.print("\nCorrect this error, and check again.\n")
@@ -184,9 +184,10 @@ def check_many(task, folders, limit):
         except (UserError, OSError) as error:
             result = Result(task, folder, trouble=str(error))
         goal, complete = next_goal(result), complete + result.is_complete()
-        reached, passed, failed = map(len, (result.goals(REACHED), result.ended("passed"), result.ended("failed")))
+        goals = len(result.goals(REACHED)), checked(result)
+        tests = (len(result.of(None, outcome)) for outcome in ("passed", "failed"))
         says = result.trouble or (goal.says if goal else "")
-        table.writerow([folder, reached, checked(result), passed, failed, round(result.seconds), says])
+        table.writerow([folder, *goals, *tests, round(result.seconds), says])
         sys.stdout.flush()
     print(f"{complete} of {len(folders)} have reached all goals of {task.number}.", file=sys.stderr)
     return 0 if complete == len(folders) else 1

@@ -41,6 +41,7 @@ ENGINES = {
     "shell, shell": "`sqlite3 -csv`, `psql \\copy`",
 }
 PEERS = ("import_export, file", "howto, file", "postgres_copy, file", "copy, file", "native, file", "shell, shell")
+WAYS = {"02": "HttpResponse", "03": "StreamingHttpResponse", "05": "Popen", "06": "Celery"}
 FAULT_RUNNERS = ("database", "subprocess", "files", "redis", "rabbitmq")
 EMAIL_ENDS = {"The email could not be sent.": "not sent", "We don't know whether the email was sent.": "not known"}
 
@@ -78,9 +79,6 @@ def named(key):
 
 def megabytes(size):
     return f"{size / 1e6:,.0f} MB"
-
-
-WAYS = {"02": "HttpResponse", "03": "StreamingHttpResponse", "05": "Popen", "06": "Celery"}
 
 
 def four_ways():

@@ -26,6 +26,7 @@ from tutorial import ROOT, UserError, all_steps
 from tutorial.options import console
 from tutorial.repo.carry import git
 
+PAGES = [ROOT / "docs" / "index.md", *(ROOT / "docs" / f"{step.name}.md" for step in all_steps())]
 BLOCK = re.compile(r"^```bash\n(?P<typed>[^`]*)^```\n(?:\n```text\n(?P<shown>[^`]*)^```\n)?", re.MULTILINE)
 HOME = "/home/you/django-in-the-background"  # what a page shows in place of the copy
 READY = "with Ctrl-C"  # the last words of a demo that runs
@@ -74,11 +75,10 @@ def record(
 
     An output that differs only in times, dates and ports stays as it is. All chapters take about six minutes.
     """
-    pages = [ROOT / "docs" / "index.md", *(ROOT / "docs" / f"{step.name}.md" for step in all_steps())]
     for name in chapters or []:
-        if not any(page.name.startswith(name) for page in pages):
-            raise UserError(f"No chapter's name begins with {name!r}. They are: {', '.join(p.stem for p in pages)}.")
-    for page in pages:
+        if not any(page.name.startswith(name) for page in PAGES):
+            raise UserError(f"No chapter's name begins with {name!r}. They are: {', '.join(p.stem for p in PAGES)}.")
+    for page in PAGES:
         if page.name.startswith(tuple(chapters or [""])):
             text = page.read_text("utf-8")
             with fresh_copy() as copy:
