@@ -95,8 +95,8 @@ def test_a_runner_that_cannot_run_is_left_out_with_a_reason(tmp_path):
     ],
 )
 def test_every_way_gives_the_same_rows(kind, ways, books, tmp_path):
-    command = [TUTORIAL, "bench", "--rounds=1", f"--books={books}", f"--only={kind},", f"--output={tmp_path / 'speed.json'}"]
-    run(*command)
+    options = [f"--books={books}", f"--only={kind},", f"--output={tmp_path / 'speed.json'}"]
+    run(TUTORIAL, "bench", "--rounds=1", *options)
     measured = json.loads((tmp_path / "speed.json").read_text("utf-8"))["sizes"][str(books)]
     assert len(measured) == ways
     assert [key for key, way in measured.items() if not (way["seconds"] > 0 and way["peak_bytes"] > 1e6)] == []

@@ -420,34 +420,29 @@ def test_status_shows_all_steps_and_where_they_were_started(tutorial, place, mon
     tutorial("start", "03", "other")
 
 
-def test_next_is_a_goal_of_the_step_that_was_begun_last_or_the_next_step(tutorial, place):
+def test_next_and_hint_follow_a_learner_until_all_goals_are_reached_or_a_new_start(tutorial, place):
     assert "tutorial start 01\n" in tutorial("next").stdout
     first, second, *_ = all_goals = goals.read(find_step("03")).goals
     tutorial("start", "01a", "exercise")
     tutorial("start", "03", "mine")
-    assert first.says in tutorial("next").stdout
+    assert first.says in tutorial("next").stdout  # of what was begun last
+    for number, text in enumerate(first.hints, 1):
+        assert f"{number} of {len(first.hints)}: {text}\n" in tutorial("hint", "03").stdout
+    said = tutorial("hint", "03").stdout
+    assert all(text in said for text in first.hints) and "tutorial diff 03" in said
     progress.remember(assignments.find("03"), goal=second.says, reached=1, goals=len(all_goals))
     said = tutorial("next").stdout
     assert second.says in said and "tutorial check 03" in said
     for name in ("03", "01a"):
         assert f"tutorial check {name}" in tutorial("next").stdout
-        progress.remember(assignments.find(name), goal="", reached=2, goals=2)
+        progress.remember(assignments.find(name), goal="", reached=5, goals=5)
+        assert f"All goals of {name} are reached." in tutorial("hint", name).stdout
     assert "tutorial start 01\n" in tutorial("next").stdout
+    tutorial("start", "03", "again")
+    assert re.search("^03 .* begun .* again", tutorial("status").stdout, re.MULTILINE)
+    assert "1 of " in tutorial("hint", "03").stdout
     progress.keep({step.name: {"reached": 1, "goals": 1} for step in all_steps()})
     assert "docs/exercises.md" in tutorial("next").stdout
-
-
-def test_hints_come_one_at_a_time_until_all_goals_are_reached_or_a_new_start(tutorial, place):
-    all_hints = goals.read(find_step("03")).goals[0].hints
-    for number, text in enumerate(all_hints, 1):
-        assert f"{number} of {len(all_hints)}: {text}\n" in tutorial("hint", "03").stdout
-    said = tutorial("hint", "03").stdout
-    assert all(text in said for text in all_hints) and "tutorial diff 03" in said
-    progress.remember(assignments.find("03"), reached=5, goals=5)
-    assert "All goals of 03 are reached." in tutorial("hint", "03").stdout
-    tutorial("start", "03", "again")
-    assert "begun" in tutorial("status").stdout and "5 of 5" not in tutorial("status").stdout
-    assert "1 of " in tutorial("hint", "03").stdout
 
 
 def test_diff_shows_the_way_to_our_code(tutorial, place):

@@ -10,9 +10,8 @@ from typer.core import TyperGroup
 
 from tutorial import ROOT, UserError
 from tutorial.learn.demo import demo
-from tutorial.learn.diff import diff
 from tutorial.learn.doctor import doctor, require
-from tutorial.learn.progress import hint, show_next, start, status
+from tutorial.learn.progress import diff, hint, show_next, start, status
 from tutorial.learn.report import check
 from tutorial.options import console, errors
 from tutorial.repo.affected import affected

@@ -1,7 +1,9 @@
-"""How far a learner has come, kept in a file: `tutorial start`, `hint`, `next` and `status`."""
+"""How far a learner has come, kept in a file: `tutorial start`, `hint`, `next`, `status` and `diff`."""
 
 import json
 import os
+import subprocess
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +15,7 @@ from rich.table import Table
 from tutorial import ROOT, UserError, all_steps
 from tutorial.learn import assignments
 from tutorial.options import Step, console
-from tutorial.repo.step_changes import start_project, write_files
+from tutorial.repo.step_changes import start_project, step_files, write_files
 
 FILE = Path(os.environ.get("TUTORIAL_PROGRESS") or ROOT / ".progress.json")
 
@@ -149,3 +151,27 @@ def status():
         folder = facts.get("folder", "").removeprefix(f"{Path.cwd()}{os.sep}")
         table.add_row(task.number, task.title, str(task.minutes), reached, escape(folder))
     console.print(table)
+
+
+def diff(
+    step: Step,
+    folder: Annotated[Path | None, typer.Argument(help="Your folder.", show_default="where you started it")] = None,
+):
+    """Show how your code differs from our solution (- is yours, + is ours). Tests and READMEs are left out."""
+    task = assignments.find(step)
+    folder = folder_of(task, folder)
+    with tempfile.TemporaryDirectory() as place:
+        for side, files in (("yours", step_files(folder)), (task.name, task.solution)):
+            (Path(place) / side).mkdir()
+            write_files(Path(place) / side, {name: text for name, text in files.items() if is_compared(name, text)})
+        color = "always" if console.is_terminal else "never"
+        command = ["git", "diff", "--no-index", "--no-prefix", f"--color={color}", "yours", task.name]
+        done = subprocess.run(command, cwd=place, capture_output=True, text=True, errors="replace")
+    print(done.stdout or f"{folder} is byte-for-byte identical to our solution of {task.number}.")
+
+
+def is_compared(path, content):
+    """Whether it is the learner's code: not a test, not what an editor or git keeps, not a picture."""
+    hidden = any(part.startswith(".") for part in Path(path).parts)
+    is_ours = path.startswith("tests/") or path in ("README.md", "step.toml", "pytest.ini")
+    return not (hidden or is_ours or b"\0" in content)
