@@ -14,9 +14,6 @@ from tutorial import ROOT
 from tutorial.repo.step_changes import added_tests, copy_step, neighbours
 from tutorial.site.record import free_port, running
 
-BIN = "Scripts" if sys.platform == "win32" else "bin"
-
-
 pytestmark = pytest.mark.slow
 STEPS = [pytest.param(step, before, id=step.name) for step, before in neighbours()]
 
@@ -26,7 +23,7 @@ def python(tmp_path_factory):
     """The Python of an environment. Steps share it, so Python compiles what two of them need only once."""
     environment = tmp_path_factory.mktemp("environment")
     venv.create(environment)
-    return environment / BIN / "python"
+    return environment / "bin" / "python"
 
 
 @pytest.mark.parametrize("step, before", STEPS)

@@ -100,43 +100,25 @@ TINY_TESTS = {
     "markers =\n    server: x\n    services: x\n    covers: x\n",
     "tests/test_earlier.py": """
 import answers, pytest
-
-def test_one():
-    assert answers.one == 1
-
+def test_one(): assert answers.one == 1
 @pytest.mark.server
-def test_server():
-    raise Exception
-
+def test_server(): raise Exception
 @pytest.mark.covers("answers.py")
-def test_answers():
-    pass
-
+def test_answers(): pass
 @pytest.mark.covers("settings.py")
-def test_settings():
-    raise Exception
-
-def test_trap_earlier():
-    raise Exception
+def test_settings(): raise Exception
+def test_trap_earlier(): raise Exception
 """,
     "tests/test_tiny.py": """
 import answers, pytest
-
-def test_one():
-    assert answers.one == 1
-
+def test_one(): assert answers.one == 1
 @pytest.mark.server
 def test_two():
     answers.wait()
     assert answers.two == 2
-
 @pytest.mark.services
-def test_three():
-    raise Exception
-
-def test_four():
-    pytest.skip("needs the program nginx")
-
+def test_three(): raise Exception
+def test_four(): pytest.skip("needs the program nginx")
 @pytest.mark.parametrize("service", ["files", pytest.param("redis", marks=pytest.mark.services)])
 def test_trap_five(service):
     if service == "redis":

@@ -74,10 +74,6 @@ def start(
         start_project(folder)
     write_files(folder, task.starter)
     keep({**read_all(), task.name: {"folder": str(folder)}})
-    say_what_to_build(task, folder)
-
-
-def say_what_to_build(task, folder):
     console.print(f"\n[bold]{escape(task.heading)}[/bold]: {escape(task.goal)}")
     console.print(f"  Begin    in {folder}", markup=False)
     console.print(f"           with {task.begins_with}")

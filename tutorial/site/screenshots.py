@@ -238,8 +238,7 @@ def start_export(page, part):
 @contextmanager
 def window(address):
     """A browser as a user has it, with its own bubble for downloads; gives its page, the list, and its screen."""
-    arguments = ["--no-sandbox", "--test-type", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-    arguments += ["--disable-component-update", "--disable-sync", "--lang=en-US", "--window-position=0,0"]
+    arguments = ["--test-type", "--disable-gpu", "--lang=en-US", "--window-position=0,0"]
     with tempfile.TemporaryDirectory() as profile, screen() as display, sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
             profile, executable_path=executable(), headless=False, no_viewport=True,
