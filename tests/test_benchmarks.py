@@ -15,7 +15,6 @@ from tests.conftest import TUTORIAL, run
 from tutorial import ROOT, find_step
 
 sys.path.append(str(find_step("11")))  # for the library and our backends
-with_servers = [pytest.mark.slow, pytest.mark.services]
 
 
 def runners():
@@ -24,12 +23,11 @@ def runners():
         runner = load(name)
         if sys.version_info < getattr(runner, "PYTHON", (3, 11)):
             continue
+        database, marks = "sqlite", []
         needs_server = hasattr(runner, "DATABASES") or hasattr(runner, "BROKER")
-        if getattr(runner, "BROKER_OR_FILES", False) or not needs_server:
-            yield pytest.param(name, "sqlite", False, id=name)
-        else:
-            database = getattr(runner, "DATABASES", ["sqlite"])[0]
-            yield pytest.param(name, database, True, id=name, marks=with_servers)
+        if servers := needs_server and not getattr(runner, "BROKER_OR_FILES", False):
+            database, marks = getattr(runner, "DATABASES", ["sqlite"])[0], [pytest.mark.slow, pytest.mark.services]
+        yield pytest.param(name, database, servers, id=name, marks=marks)
 
 
 @pytest.mark.server

@@ -86,9 +86,7 @@ def start(
         console.print(f"     - {line}", markup=False)
     console.print(f"  Time     about {task.minutes} minutes to write it")
     console.print(f"  Check    tutorial check {task.number}")
-    console.print(
-        f"  Stuck?   tutorial hint {task.number}; tutorial diff {task.number} compares your code with our solution\n"
-    )
+    console.print(f"  Stuck?   tutorial hint {task.number}; tutorial diff {task.number} compares your code with ours\n")
 
 
 def is_done(facts):

@@ -13,7 +13,6 @@ from statistics import median
 
 from tutorial import ROOT
 
-RESULTS = ROOT / "benchmarks" / "results"
 DATABASES = ("sqlite", "postgresql")
 MISSING = "–"  # of what was not measured
 RUNGS = {
@@ -57,7 +56,7 @@ def figures():
 @cache
 def results(name):
     """Read one file of benchmarks/results."""
-    return json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
+    return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text("utf-8"))
 
 
 def table(head, rows, align="<"):

@@ -34,7 +34,6 @@ from tutorial.site.record import free_port, running
 PRESS = "() => { setTimeout(() => document.querySelector('[data-test=download]').click()) }"
 WIDTH, HEIGHT = 1000, 520  # of the screen that a real browser window fills
 TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).resolve().parent / "pictures"), autoescape=True)
-COLOURS = 128
 PATIENCE = 120_000  # milliseconds
 # A mail with a file: its CSV is over the limit of a mail, and its zip is not.
 FILTERS = "genre=poetry&published_from=1970-01-01"
@@ -81,7 +80,7 @@ class Studio:
         if self.only not in name:
             return
         path = self.folder / f"{name}.png"
-        image.convert("RGB").quantize(COLOURS, method=2, dither=0).save(path, optimize=True)
+        image.convert("RGB").quantize(128, method=2, dither=0).save(path, optimize=True)
         console.print(f"{path.name}: {path.stat().st_size:,} bytes")
 
     def photograph(self, name, page, **options):
