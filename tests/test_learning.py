@@ -309,19 +309,19 @@ def test_it_watches_a_folder_and_begins_with_the_goal_that_failed(tutorial, solv
     mine = solved("mine")
     filters = mine / "library" / "filters.py"
     repaired = filters.read_text()
-    before = "language = django_filters.ChoiceFilter("
-    filters.write_text(repaired.replace(before, f'{before}field_name="genre", '))
+    assert (right := 'ChoiceFilter(label="Language", choices=Language, empty_label="Any")') in repaired
+    filters.write_text(repaired.replace(right, "CharFilter()"))
     invites = "Save a file to check again. Press Ctrl-C to stop.\n"
     with running([TUTORIAL, "check", "01a", mine, "--watch"], invites) as process:
         said = process.printed()
-        assert "✗ ?language=el" in said and "expected  the list is filtered by language" in said
-        assert "got       " in said and "Hint: BookFilter is the only place" in said
-        assert "1 of 2: BookFilter is the only place" not in tutorial("hint", "01a").stdout  # that was the first one
+        assert "✗ A language that" in said and "expected  a language that does not exist gets a 400" in said
+        assert "got       assert 200 == 400; " in said and "Hint: A ChoiceFilter validates its value" in said
+        assert "1 of 2: A ChoiceFilter validates" not in tutorial("hint", "01a").stdout  # that was the first one
         assert re.search(r"01a .* 1 of 2 .*mine", tutorial("status").stdout)
         filters.write_text(repaired)
         wait_for(lambda: process.printed().count(invites) > 1, "the next check", seconds=180)
         said = process.printed().removeprefix(said)
-        assert re.search(r"library/filters.py.*✓ \?language=el.*All goals reached", said, re.DOTALL)
+        assert re.search(r"library/filters.py.*✓ A language.*✓ \?language=el.*All goals reached", said, re.DOTALL)
         process.send_signal(signal.SIGINT)
         assert process.wait() == 130
         assert process.printed().rpartition(invites)[2] == "Stopped.\n"
