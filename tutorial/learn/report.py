@@ -22,7 +22,7 @@ from tutorial.options import Step, console
 
 SHOWN = 3  # failed tests of a goal that are printed one by one
 LONGEST = 160  # characters of a line
-# Lines that say nothing of the error: where a traceback has been, and how to see more.
+# What a message has besides the error: the frames of a traceback, and how to see more.
 NOISE = re.compile(r"(?m)Traceback \(.*\n(?: +File .*\n(?: {4,}.*\n)*)+ *|^ *(?:Omitting|Skipping|Use -v|\.{3}Full).*$")
 
 
