@@ -5,12 +5,12 @@ import shutil
 import sys
 
 import pytest
-from speed import merged
 
 from runners import NAMES, load, why_not
 from runners.processes import Missing
 from runners.session import Session
 from runners.tables import seen
+from speed import merged
 from tests.conftest import TUTORIAL, run
 from tutorial import ROOT, find_step
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from servers import wait_for
 
+from servers import wait_for
 from tests.conftest import TUTORIAL, run
 from tutorial import ROOT, all_steps, find_step
 from tutorial.repo.step_changes import step_files

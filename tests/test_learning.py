@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from servers import wait_for
 
+from servers import wait_for
 from tests.conftest import TUTORIAL, commit_all, run
 from tutorial import ROOT, UserError, all_steps, find_step
 from tutorial.learn import assignments, goals, progress, report, run_tests

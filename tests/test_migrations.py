@@ -5,8 +5,8 @@ import re
 from contextlib import nullcontext
 
 import pytest
-from servers import postgresql
 
+from servers import postgresql
 from tests.conftest import manage
 from tutorial import all_steps, find_step
 

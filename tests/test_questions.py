@@ -7,8 +7,8 @@ import sys
 
 import psycopg
 import pytest
-import servers
 
+import servers
 from tests.conftest import manage
 from tutorial import ROOT, find_step
 

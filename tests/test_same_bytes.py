@@ -6,8 +6,8 @@ import hashlib
 import zipfile
 
 import pytest
-import servers
 
+import servers
 from tests.conftest import manage
 from tutorial import all_steps
 
