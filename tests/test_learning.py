@@ -144,9 +144,9 @@ def tiny(place):
         task=goals.Task(all_goals, [], []),
     )
 
-    def check(answers, **options):
+    def check(answers, tests=task.tests, **options):
         write_files(place / "tiny", TINY | {"answers.py": answers})
-        result = run_tests.check(task, place / "tiny", **options)
+        result = run_tests.check(replace(task, tests=tests), place / "tiny", **options)
         return result, [result.state(goal) for goal in all_goals]
 
     return check
@@ -191,6 +191,8 @@ def test_tests_that_cannot_be_imported_reach_no_goal(tiny):
     assert states == [FAILED] * 6
     assert "tests/test_tiny.py can be run" in (said := printed(result))
     assert "got       ImportError: cannot import name 'nothing' from 'settings'" in said
+    result, _ = tiny("from settings import nothing\n", tests=["tests/test_tiny.py::test_two"])  # pytest gives up
+    assert result.trouble == "ImportError: cannot import name 'nothing' from 'settings' (settings.py)"
 
 
 def test_an_error_has_its_place_in_the_code_and_what_says_nothing_is_left_out(tiny):

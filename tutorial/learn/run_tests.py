@@ -195,7 +195,8 @@ class Runner:
         self.read_outcomes()
         if code not in (0, 1, 5):  # all tests passed, some failed, or none was selected
             errors = [line[2:].strip() for line in output.splitlines() if line.startswith("E ")]
-            self.result.trouble = errors[-1] if errors else self.line_that_matters(output)
+            trouble = errors[-1] if errors else self.line_that_matters(output)
+            self.result.trouble = trouble.replace(f"{self.folder}{os.sep}", "")
         self.changed(self.result)
 
     def read_outcomes(self):
