@@ -51,7 +51,8 @@ lint: $(VENV)/with-test
 	$(BIN)/ruff check
 
 constraints: $(VENV)/with-test
-	$(BIN)/tutorial constraints
+	$(UV) pip compile --universal --python-version=3.11 --all-extras --upgrade --no-annotate --no-header --quiet \
+		--output-file=constraints.txt pyproject.toml >/dev/null
 
 # What to install for which target. A target installs again when the versions have changed.
 EXTRAS_demo = .

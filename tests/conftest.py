@@ -1,12 +1,8 @@
 """What the repository's own tests share: copies of the tree that they may spoil, and servers."""
 
-import importlib.util
 import os
-import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +10,7 @@ from mkdocs.commands.build import build
 from mkdocs.config import load_config
 from typer.testing import CliRunner
 
-from tutorial import ROOT, all_steps, find_step
+from tutorial import ROOT, all_steps
 from tutorial.cli import app
 from tutorial.repo.carry import git
 from tutorial.repo.step_changes import write_files
@@ -33,37 +29,6 @@ def tutorial():
         return done
 
     return run
-
-
-@pytest.fixture
-def started():
-    """Starts the command in its own process, which heeds Ctrl-C. After the test, it is killed if it hasn't ended."""
-    processes = []
-
-    def start(*arguments, **options):
-        heed = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731
-        options |= {"stdout": subprocess.PIPE, "text": True, "start_new_session": True, "preexec_fn": heed}
-        processes.append(subprocess.Popen([TUTORIAL, *map(str, arguments)], **options))
-        return processes[-1]
-
-    yield start
-    for process in processes:
-        process.kill()
-        process.communicate()
-
-
-def until(words, process):
-    """What the process prints until it has said these words. One that does not say them in time is killed."""
-    printed, stop = "", threading.Timer(240, process.kill)
-    stop.start()
-    try:
-        while words not in printed:
-            line = process.stdout.readline()
-            assert line, f"It never said {words!r}, but: {printed}"
-            printed += line
-    finally:
-        stop.cancel()
-    return printed
 
 
 @pytest.fixture
@@ -109,15 +74,6 @@ def build_site(folder, **options):
     return folder
 
 
-@pytest.fixture(scope="session")
-def servers():
-    """The module tests/servers.py of step 06, which starts real servers."""
-    spec = importlib.util.spec_from_file_location("servers", find_step("06") / "tests" / "servers.py")
-    module = sys.modules["servers"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def run(*command, code=0, **options):
     """Run a program. Return what it printed, after it has ended with that exit code."""
     done = subprocess.run(command, capture_output=True, text=True, **options)
@@ -129,15 +85,6 @@ def manage(step, database, *arguments, **variables):
     """Run a command of a step, and return its standard output."""
     environment = {**os.environ, "DATABASE_URL": database, "EXPORT_RUNNER": "", **variables}
     return run(sys.executable, step / "manage.py", *arguments, env=environment).stdout
-
-
-def wait_for(condition, process=None):
-    """Wait until the condition is true, while the process runs. Return its value."""
-    deadline = time.monotonic() + 180
-    while not (value := condition()):
-        assert time.monotonic() < deadline and (not process or process.poll() is None)
-        time.sleep(0.05)
-    return value
 
 
 def commit_all(root):

@@ -2,7 +2,6 @@
 
 import os
 import re
-import subprocess
 import sys
 import venv
 from functools import partial
@@ -12,12 +11,8 @@ import pytest
 
 from tests import conftest
 from tutorial import ROOT
-from tutorial.learn.demo import wait_until_it_answers
 from tutorial.repo.step_changes import added_tests, copy_step, neighbours
-from tutorial.site.record import free_port
-
-BIN = "Scripts" if sys.platform == "win32" else "bin"
-
+from tutorial.site.record import free_port, running
 
 pytestmark = pytest.mark.slow
 STEPS = [pytest.param(step, before, id=step.name) for step, before in neighbours()]
@@ -28,7 +23,7 @@ def python(tmp_path_factory):
     """The Python of an environment. Steps share it, so Python compiles what two of them need only once."""
     environment = tmp_path_factory.mktemp("environment")
     venv.create(environment)
-    return environment / BIN / "python"
+    return environment / "bin" / "python"
 
 
 @pytest.mark.parametrize("step, before", STEPS)
@@ -49,21 +44,12 @@ def test_it_migrates_seeds_serves_and_passes_its_new_fast_tests(python, step, be
     run(python, "manage.py", "migrate")
     run(python, "manage.py", "makemigrations", "--check", "--dry-run")
     run(python, "manage.py", "seed_books", "1000")
-    serve(python, folder, clean)
+    port = free_port()
+    server = [python, "-m", "gunicorn", f"--bind=127.0.0.1:{port}"]  # with the step's own settings
+    with running(server, "Booting worker", cwd=folder, env=clean):
+        page = httpx.get(f"http://127.0.0.1:{port}/books/", timeout=60)
+        assert page.status_code == 200 and "The library" in page.text
     install("requirements-test.txt")
     run(python, "-m", "pytest", "-q", "--collect-only")  # everything that the tests import is installed
     fast = ["-m", "not slow and not server and not services and not browser", "tests/internals"]
     assert re.search(r"\d+ passed", run(python, "-m", "pytest", "-q", *fast, *added_tests(step, before)).stdout)
-
-
-def serve(python, folder, environment):
-    """Get the list of books from gunicorn with the step's own settings on another port."""
-    port = free_port()
-    command = [python, "-m", "gunicorn", f"--bind=127.0.0.1:{port}"]
-    with subprocess.Popen(command, cwd=folder, env=environment) as server:
-        try:
-            wait_until_it_answers(port, server)
-            page = httpx.get(f"http://127.0.0.1:{port}/books/", timeout=60)
-            assert page.status_code == 200 and "The library" in page.text
-        finally:
-            server.terminate()

@@ -47,7 +47,7 @@ def test_a_file_that_a_later_step_has_moved_is_named_and_a_test_that_it_retires_
     edit(steps[0] / "spawn.py", "return 'f'", "return 'F'")
     assert carry("01", code=1).splitlines() == [
         "changed steps/02_two/spawn.py",
-        "03_three has no spawn.py; it may have moved: runners/spawn.py looks like it. "
+        "03_three has no spawn.py. It may have moved to runners/spawn.py. "
         "Make the edit there by hand, then run: tutorial carry 03_three",
     ]
     (steps[2] / "runners" / "spawn.py").unlink()

@@ -13,10 +13,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import run, until, wait_for
+from servers import wait_for
+from tests.conftest import TUTORIAL, run
 from tutorial import ROOT, all_steps, find_step
 from tutorial.repo.step_changes import step_files
-from tutorial.site.record import free_port
+from tutorial.site.record import free_port, running
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +44,7 @@ def a_million_books(tmp_path):
 
 
 @pytest.fixture
-def demo(started, port, tmp_path):
+def demo(port, tmp_path):
     """Runs the demo; gives what it has printed when it says how to stop it.
 
     Will gunicorn kill a worker (`killed`)? What will it say later (`says`)?
@@ -51,16 +52,13 @@ def demo(started, port, tmp_path):
 
     @contextmanager
     def run(*arguments, killed=False, says=""):
-        options = [f"--port={port}", f"--folder={tmp_path / '.demo'}"]
-        process, rest = started("demo", *options, *arguments, stderr=subprocess.STDOUT), ""
-        try:
-            yield until("Ctrl-C", process)
-            rest = until(says, process)
-        finally:
+        with running([TUTORIAL, "demo", f"--port={port}", f"--folder={tmp_path / '.demo'}", *arguments]) as process:
+            yield process.printed()
+            wait_for(lambda: says in process.printed(), says)
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does it
-            rest += process.stdout.read()
-        assert process.wait() == 0, rest
-        assert ("WORKER TIMEOUT" in rest) == ("Traceback" in rest) == killed  # gunicorn says where the worker was
+            assert process.wait() == 0, process.printed()
+            said = process.printed()
+        assert ("WORKER TIMEOUT" in said) == ("Traceback" in said) == killed  # gunicorn says where the worker was
 
     return run
 
@@ -119,7 +117,7 @@ def test_the_email_is_where_it_says(demo, site, tmp_path, monkeypatch, step, run
         assert says in printed
         folder = Path(re.search(r"find the email in (.*)", printed).group(1))
         address = export(site)
-        wait_for(lambda: "We've sent an email" in site.get(address).text)
+        wait_for(lambda: "We've sent an email" in site.get(address).text, "the email", seconds=180)
         (email,) = folder.iterdir()
         assert f"{site.base_url}{address}" in email.read_text("utf-8")
 
@@ -145,15 +143,6 @@ def beside(step):
     return line
 
 
-@contextmanager
-def running(line, folder):
-    with subprocess.Popen(["bash", "-c", line], cwd=folder, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("step, runner, says", [("07", "subprocess", ""), ("09", "database", "The worker has stopped")])
 def test_the_command_of_the_chapter_leaves_an_export_running(
@@ -165,11 +154,9 @@ def test_the_command_of_the_chapter_leaves_an_export_running(
     assert str(tmp_path) in line
     with demo(step, "--books=1000000", says=says):
         address = export(site)
-        wait_for(lambda: ">Running<" in site.get(address).text)
-        with running(line, tmp_path) as kill:
-            assert kill.wait(60) == 0  # it found a process, and killed it
-        with running(line, tmp_path) as kill:
-            assert kill.wait(60) != 0  # there is no process any more
+        wait_for(lambda: ">Running<" in site.get(address).text, "the job", seconds=180)
+        codes = [subprocess.run(["bash", "-c", line], timeout=60).returncode for _ in range(2)]
+        assert codes[0] == 0 != codes[1]  # it found a process and killed it, and there is no process any more
         assert ">Running<" in site.get(address).text
 
 
@@ -179,10 +166,10 @@ def test_the_download_of_the_chapter_that_is_cut_off_is_an_error(demo, port, a_m
     line, cut = beside("03").replace("8000", str(port)), tmp_path / ".demo" / "cut.csv"
     with ExitStack() as after:
         with demo("03", "--books=1000000"):
-            curl = after.enter_context(running(line, tmp_path))
-            wait_for(lambda: cut.exists() and cut.stat().st_size, curl)
+            curl = after.enter_context(running(["bash", "-c", line], "", cwd=tmp_path))
+            wait_for(lambda: cut.exists() and cut.stat().st_size, "the download", seconds=180)
         assert curl.wait(60) == 18
-        assert "transfer closed with outstanding read data remaining" in curl.stderr.read()
+        assert "transfer closed with outstanding read data remaining" in curl.printed()
 
 
 def test_what_it_cannot_do_is_one_clear_line_and_nothing_changes(tutorial, port, tmp_path, monkeypatch):

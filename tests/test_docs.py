@@ -3,6 +3,7 @@
 import re
 import shutil
 import sys
+from itertools import count
 from pathlib import Path
 from xml.dom.minidom import parse, parseString
 
@@ -202,12 +203,24 @@ def test_a_film_is_that_of_its_script(script):
     assert mark(script.read_text("utf-8")) in film.read_text("utf-8"), "run `tutorial films`"
 
 
-def test_a_film_begins_with_the_first_output_and_ends_with_the_last(tmp_path):
+def test_a_film_begins_with_the_first_output_and_ends_with_the_last(tmp_path, monkeypatch):
     pytest.importorskip("termios", reason="needs a terminal of Linux or macOS")
     from tutorial.site import films
 
+    reads = count()
+
+    def read(terminal, read=films.read):
+        """Tell the script that each output so far is in the film."""
+        (tmp_path / f"read-{next(reads)}").touch()
+        return read(terminal)
+
+    monkeypatch.setattr(films, "read", read)
+    monkeypatch.setattr(films, "SHORTEST", 0)
     script = tmp_path / "film.sh"
-    script.write_text("sleep 0.5\necho 1 \"<\" $PWD\nsleep 0.5\nprintf '\\e[31mred'\n")
+    script.write_text(
+        "seen() { until [ -e read-$1 ]; do sleep 0.01; done; }\n"
+        "printf '\\e[H'; seen 1; echo 1 \"<\" $PWD; seen 2; printf '\\e[31mred'\n"
+    )
     (begins, first), (_, second), (_, last) = films.frames_of(script, tmp_path)
     assert begins == 0 and f"1 &lt; {films.HOME}<" in first[0] and first[1] == ""
     assert films.COLOURS["red"] in second[1] and second == last

@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.conftest import TUTORIAL, commit_all, run, until, wait_for
-from tutorial import UserError, all_steps, find_step
+from servers import wait_for
+from tests.conftest import TUTORIAL, commit_all, run
+from tutorial import ROOT, UserError, all_steps, find_step
 from tutorial.learn import assignments, goals, progress, report, run_tests
 from tutorial.learn.run_tests import FAILED, NOT_CHECKED, REACHED
 from tutorial.options import console
@@ -22,6 +23,7 @@ from tutorial.repo import step_changes
 from tutorial.repo.branches import branches
 from tutorial.repo.carry import git
 from tutorial.repo.step_changes import added_tests, neighbours, step_files, write_files
+from tutorial.site.record import running
 
 STEPS = [step.name[:2] for step in all_steps()]
 
@@ -43,9 +45,6 @@ def nothing_in_steps_is_ever_written():
     before = {step: step_files(step) for step in all_steps()}
     yield
     assert {step: step_files(step) for step in all_steps()} == before
-
-
-# What start gives.
 
 
 def test_it_starts_with_the_end_of_the_step_before_or_with_a_new_project(tutorial, place):
@@ -83,9 +82,7 @@ def test_what_a_command_cannot_do_is_one_line_and_nothing_changes(tutorial, plac
     assert step_files(place / "mine") == {"thesis.txt": b"two years of work"}
 
 
-# What check does, with a tiny project. Its configuration of pytest must not replace ours.
-
-
+# The configuration of pytest in a learner's project must not replace ours.
 REMOVES = "def pytest_collection_modifyitems(items):\n    items.clear()\n"
 TINY = {
     "pytest.toml": '[pytest]\naddopts = ["-k", "nothing"]',
@@ -103,43 +100,25 @@ TINY_TESTS = {
     "markers =\n    server: x\n    services: x\n    covers: x\n",
     "tests/test_earlier.py": """
 import answers, pytest
-
-def test_one():
-    assert answers.one == 1
-
+def test_one(): assert answers.one == 1
 @pytest.mark.server
-def test_server():
-    raise Exception
-
+def test_server(): raise Exception
 @pytest.mark.covers("answers.py")
-def test_answers():
-    pass
-
+def test_answers(): pass
 @pytest.mark.covers("settings.py")
-def test_settings():
-    raise Exception
-
-def test_trap_earlier():
-    raise Exception
+def test_settings(): raise Exception
+def test_trap_earlier(): raise Exception
 """,
     "tests/test_tiny.py": """
 import answers, pytest
-
-def test_one():
-    assert answers.one == 1
-
+def test_one(): assert answers.one == 1
 @pytest.mark.server
 def test_two():
     answers.wait()
     assert answers.two == 2
-
 @pytest.mark.services
-def test_three():
-    raise Exception
-
-def test_four():
-    pytest.skip("needs the program nginx")
-
+def test_three(): raise Exception
+def test_four(): pytest.skip("needs the program nginx")
 @pytest.mark.parametrize("service", ["files", pytest.param("redis", marks=pytest.mark.services)])
 def test_trap_five(service):
     if service == "redis":
@@ -165,9 +144,9 @@ def tiny(place):
         task=goals.Task(all_goals, [], []),
     )
 
-    def check(answers, **options):
+    def check(answers, tests=task.tests, **options):
         write_files(place / "tiny", TINY | {"answers.py": answers})
-        result = run_tests.check(task, place / "tiny", **options)
+        result = run_tests.check(replace(task, tests=tests), place / "tiny", **options)
         return result, [result.state(goal) for goal in all_goals]
 
     return check
@@ -201,7 +180,7 @@ def test_a_goal_is_reached_only_if_one_of_its_tests_ran_and_passed(tiny, tmp_pat
     assert "✓ trap_five (1 of 2 tests not run here: needs the program redis)" in said
     assert "4 of 4 goals checked here reached, 2 not checked.\nAll goals reached. Compare with our solution:" in said
     # Tests of earlier steps run unless they need a server, show a limit, or cover unchanged code.
-    ran = [test.rpartition("::")[2] for test in result.ended("passed") if test.startswith("tests/test_earlier.py")]
+    ran = [test.rpartition("::")[2] for test in result.of(None, "passed") if test.startswith("tests/test_earlier.py")]
     assert ran == ["test_answers", "test_one"]
     result.tests = dict.fromkeys(result.tests, ("skipped", ""))
     assert not result.is_complete()
@@ -212,30 +191,42 @@ def test_tests_that_cannot_be_imported_reach_no_goal(tiny):
     assert states == [FAILED] * 6
     assert "tests/test_tiny.py can be run" in (said := printed(result))
     assert "got       ImportError: cannot import name 'nothing' from 'settings'" in said
+    result, _ = tiny("from settings import nothing\n", tests=["tests/test_tiny.py::test_two"])  # pytest gives up
+    assert result.trouble == "ImportError: cannot import name 'nothing' from 'settings' (settings.py)"
+
+
+def test_an_error_has_its_place_in_the_code_and_what_says_nothing_is_left_out(tiny):
+    result, _ = tiny("one, two = 1, 2\n\ndef wait():\n    raise ValueError('no')\n")
+    assert "got       answers.py, line 4: ValueError: no\n" in printed(result)
+    traceback = "Traceback (most recent call last):\n    File 'a.py', line 1\n      b()\n  KeyError: 'c'\nassert 1 == 0"
+    assert report.in_short(f"AssertionError: {traceback}") == "KeyError: 'c'; assert 1 == 0"
+    compared = "assert {'a': 1} == {'a': 2}\n  \n  Omitting 1 identical items, use -vv\n  {'a': 1} != {'a': 2}"
+    assert report.in_short(compared) == "assert {'a': 1} == {'a': 2}; {'a': 1} != {'a': 2}"
+    assert report.in_short(f"assert {'x' * 999} == 1\n  At index 0").endswith("xxx…; At index 0")
 
 
 def test_a_report_has_a_hint_and_trouble_comes_with_what_failed_before_it(place):
     task = assignments.find("03")
 
-    def said(test="", trouble=""):
-        """What is printed of one failed test, or of trouble."""
-        tests = {f"tests/{test}": ("failed", "AssertionError: assert 1 == 2")} if test else {}
-        return printed(run_tests.Result(task, place, trouble, tests, collected=True))
+    def said(*tests, trouble=""):
+        """What is printed of failed tests, or of trouble before all tests were collected."""
+        failed = {f"tests/{test}": ("failed", "AssertionError: assert 1 == 2") for test in tests}
+        return printed(run_tests.Result(task, place, trouble, failed, collected=not trouble))
 
     progress.remember(task, goal=task.task.goals[1].says, hints=2)
     hint = "Hint: A list such as [chunk for chunk in csv_chunks(books)] reads all the books"  # this is no markup
     assert hint in said("test_streaming.py::test_the_first_books_arrive_long_before_the_last")
     hint = "Hint: After each yield, empty the buffer"  # which is for this test
     assert hint in said("test_csv_chunks.py::test_each_book_is_in_one_chunk") and progress.read(task)["hints"] == 0
-    text = said("test_cut_streams.py::test_x", trouble := "The tests did not end within 5 seconds.")
+    text = said("test_cut_streams.py::test_x", trouble=(trouble := "The tests did not end within 5 seconds."))
     assert trouble in text and "0 of " in text and "got       assert 1 == 2" in text
+    assert f"Next: {task.task.goals[0].says}\n" in text  # although another goal failed
+    text = said(*(f"test_cut_streams.py::test_{letter}" for letter in "abcde"))
+    assert text.count("got ") == 3 and "and 2 more: d; e\n" in text
     progress.remember(task, hints=1, reached=4, goals=6)
     text = said(trouble="library/views.py, line 1: SyntaxError: invalid syntax")
     assert "SyntaxError" in text and "Correct this error" in text and "Hint" not in text and " of 6" not in text
     assert progress.read(task)["reached"] == 4
-
-
-# What check says of a learner's code.
 
 
 def functions(names, files):
@@ -258,7 +249,7 @@ def test_our_own_code_reaches_every_goal(number):
         goal = next(goal.says for goal in task.task.goals if goal.has(test))
         first.setdefault((goal, test.partition("::")[0]), test)
     result = run_tests.check(replace(task, tests=[*first.values()], carried=[]), find_step(number), limit=900)
-    assert (result.trouble, {test: result.tests[test] for test in result.ended("failed")}) == ("", {})
+    assert (result.trouble, {test: result.tests[test] for test in result.of(None, "failed")}) == ("", {})
     assert result.is_complete()
 
 
@@ -280,6 +271,31 @@ def test_each_test_of_a_step_belongs_to_one_goal(number):
     assert not [test for test in assignments.of_step(step).carried if test.startswith(tuple(task.leaves_out) or "-")]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("folder", assignments.all_exercises(), ids=lambda folder: folder.name)
+def test_our_solution_of_an_exercise_passes_and_the_code_to_begin_with_does_not(folder, tmp_path):
+    task, results = assignments.of_exercise(folder), []
+    for name, files in (("ours", task.solution), ("starter", task.starter)):
+        write_files(tmp_path / name, files)
+        results.append(run_tests.check(task, tmp_path / name, limit=900))
+        assert results[-1].trouble == ""
+    ours, starter = results
+    assert ours.is_complete() and ours.goals(REACHED) == task.task.goals, ours.tests
+    assert starter.state(task.task.goals[-1]) == FAILED
+    for test in ours.tests:
+        (goal,) = [goal for goal in task.task.goals if goal.has(test)]
+        assert goal.hints and all(goal.hints)
+
+
+def test_our_solutions_of_exercises_fit_their_steps_and_ruff_accepts_them(tmp_path):
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for task in map(assignments.of_exercise, assignments.all_exercises()):
+        changed = {name: code for name, code in task.solution.items() if task.starter.get(name) != code}
+        write_files(tmp_path / task.name, changed)
+    for command in (["check", "--output-format=concise"], ["format", "--diff"]):
+        run(sys.executable, "-m", "ruff", *command, "--no-cache", cwd=tmp_path)
+
+
 @pytest.fixture
 def solved(place):
     """Puts our solution of exercise 01a, which is checked in a few seconds, into a folder."""
@@ -291,25 +307,26 @@ def solved(place):
     return put
 
 
-def test_it_watches_a_folder_and_begins_with_the_goal_that_failed(tutorial, started, solved):
+def test_it_watches_a_folder_and_begins_with_the_goal_that_failed(tutorial, solved):
     mine = solved("mine")
     filters = mine / "library" / "filters.py"
     repaired = filters.read_text()
-    before = "language = django_filters.ChoiceFilter("
-    filters.write_text(repaired.replace(before, f'{before}field_name="genre", '))
-    process = started("check", "01a", mine, "--watch")
-    said = until("Save a file", process)
-    assert "✗ ?language=el" in said and "expected  the list is filtered by language" in said
-    assert "got       " in said and "Hint: BookFilter is the only place" in said
-    assert "1 of 2: BookFilter is the only place" not in tutorial("hint", "01a").stdout  # that was the first one
-    assert re.search(r"01a .* 1 of 2 .*mine", tutorial("status").stdout)
-    filters.write_text(repaired)
-    said = until("Save a file", process)
-    assert re.search(r"library/filters.py.*✓ \?language=el.*All goals reached", said, re.DOTALL)
-    process.send_signal(signal.SIGINT)
-    # A signal that comes while a line is printed makes rich print that line once more.
-    rest = process.stdout.read().strip().removeprefix("Save a file to check again. Press Ctrl-C to stop.\n")
-    assert (rest, process.wait()) == ("Stopped.", 130)
+    right = 'ChoiceFilter(label="Language", choices=Language, empty_label="Any")'
+    filters.write_text(repaired.replace(right, "CharFilter()"))
+    invites = "Save a file to check again. Press Ctrl-C to stop.\n"
+    with running([TUTORIAL, "check", "01a", mine, "--watch"], invites) as process:
+        said = process.printed()
+        assert "✗ A language that" in said and "expected  a language that does not exist gets a 400" in said
+        assert "got       assert 200 == 400; " in said and "Hint: A ChoiceFilter validates its value" in said
+        assert "1 of 2: A ChoiceFilter validates" not in tutorial("hint", "01a").stdout  # that was the first one
+        assert re.search(r"01a .* 1 of 2 .*mine", tutorial("status").stdout)
+        filters.write_text(repaired)
+        wait_for(lambda: process.printed().count(invites) > 1, "the next check", seconds=180)
+        said = process.printed().removeprefix(said)
+        assert re.search(r"library/filters.py.*✓ A language.*✓ \?language=el.*All goals reached", said, re.DOTALL)
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 130
+        assert process.printed().rpartition(invites)[2] == "Stopped.\n"
 
 
 def test_a_copy_is_checked_that_leads_to_nothing_else(place, solved):
@@ -339,15 +356,15 @@ def test_a_project_that_waits_forever_is_ended_with_all_it_has_started(tiny):
     assert psutil.Process().children(recursive=True) == []
 
 
-def test_who_ends_a_check_ends_all_of_it_and_leaves_nothing(started, place):
+def test_who_ends_a_check_ends_all_of_it_and_leaves_nothing(place):
     temporary = place / "tmp"
     temporary.mkdir()
-    process = started("check", "02", find_step("02"), env={**os.environ, "TMPDIR": str(temporary)})
-    wait_for(lambda: list(temporary.glob("pytest-of-*/pytest-*/*")), process)
-    children = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGTERM)
-    said = process.stdout.read()
-    assert process.wait() == 130 and said.rstrip().endswith("Stopped."), said
+    command, environment = [TUTORIAL, "check", "02", find_step("02")], {**os.environ, "TMPDIR": str(temporary)}
+    with running(command, "checking", env=environment) as process:
+        wait_for(lambda: list(temporary.glob("pytest-of-*/pytest-*/*")), "the first test", seconds=180)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() == 130 and process.printed().endswith("Stopped.\n"), process.printed()
     assert psutil.wait_procs(children, timeout=10)[1] == []
     assert not list(temporary.glob("tutorial-check-*"))
 
@@ -376,9 +393,6 @@ def test_many_folders_are_a_line_each_and_a_broken_one_is_the_line_that_matters(
     assert done.stderr == "1 of 6 have reached all goals of 01a.\n"
 
 
-# The rest.
-
-
 def test_status_shows_all_steps_and_where_they_were_started(tutorial, place, monkeypatch):
     for memory, folder in (("{broken", "mine"), ("[]", "room [red] 3")):  # the folder's name is no markup
         (place / "progress.json").write_text(memory)
@@ -390,34 +404,29 @@ def test_status_shows_all_steps_and_where_they_were_started(tutorial, place, mon
     tutorial("start", "03", "other")
 
 
-def test_next_is_a_goal_of_the_step_that_was_begun_last_or_the_next_step(tutorial, place):
+def test_next_and_hint_follow_a_learner_until_all_goals_are_reached_or_a_new_start(tutorial, place):
     assert "tutorial start 01\n" in tutorial("next").stdout
     first, second, *_ = all_goals = goals.read(find_step("03")).goals
     tutorial("start", "01a", "exercise")
     tutorial("start", "03", "mine")
-    assert first.says in tutorial("next").stdout
+    assert first.says in tutorial("next").stdout  # of what was begun last
+    for number, text in enumerate(first.hints, 1):
+        assert f"{number} of {len(first.hints)}: {text}\n" in tutorial("hint", "03").stdout
+    said = tutorial("hint", "03").stdout
+    assert all(text in said for text in first.hints) and "tutorial diff 03" in said
     progress.remember(assignments.find("03"), goal=second.says, reached=1, goals=len(all_goals))
     said = tutorial("next").stdout
     assert second.says in said and "tutorial check 03" in said
     for name in ("03", "01a"):
         assert f"tutorial check {name}" in tutorial("next").stdout
-        progress.remember(assignments.find(name), goal="", reached=2, goals=2)
+        progress.remember(assignments.find(name), goal="", reached=5, goals=5)
+        assert f"All goals of {name} are reached." in tutorial("hint", name).stdout
     assert "tutorial start 01\n" in tutorial("next").stdout
+    tutorial("start", "03", "again")
+    assert re.search("^03 .* begun .* again", tutorial("status").stdout, re.MULTILINE)
+    assert "1 of " in tutorial("hint", "03").stdout
     progress.keep({step.name: {"reached": 1, "goals": 1} for step in all_steps()})
     assert "docs/exercises.md" in tutorial("next").stdout
-
-
-def test_hints_come_one_at_a_time_until_all_goals_are_reached_or_a_new_start(tutorial, place):
-    all_hints = goals.read(find_step("03")).goals[0].hints
-    for number, text in enumerate(all_hints, 1):
-        assert f"{number} of {len(all_hints)}: {text}\n" in tutorial("hint", "03").stdout
-    said = tutorial("hint", "03").stdout
-    assert all(text in said for text in all_hints) and "tutorial diff 03" in said
-    progress.remember(assignments.find("03"), reached=5, goals=5)
-    assert "All goals of 03 are reached." in tutorial("hint", "03").stdout
-    tutorial("start", "03", "again")
-    assert "begun" in tutorial("status").stdout and "5 of 5" not in tutorial("status").stdout
-    assert "1 of " in tutorial("hint", "03").stdout
 
 
 def test_diff_shows_the_way_to_our_code(tutorial, place):
@@ -439,7 +448,7 @@ def test_what_is_missing_is_named_with_how_to_get_it(tutorial, monkeypatch, tmp_
     assert re.search(r"– Chromium .* missing\. apt install chromium", tutorial("doctor").stdout)
     for arguments in (["start", "03a"], ["branches"], ["diff", "03", "."]):
         assert tutorial(*arguments, code=1).stderr == "git: No such file or directory\n"
-    for package, command in (("pytest_django", ["check", "02"]), ("import_export", ["bench"]), ("uv", ["constraints"])):
+    for package, command in (("pytest_django", ["check", "02"]), ("import_export", ["bench"]), ("pyte", ["films"])):
         monkeypatch.setitem(sys.modules, package, None)
         said = tutorial(*command, code=1).stderr
         assert said == f"{package}: not installed. Install the test tools: make test-setup\n"

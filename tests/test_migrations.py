@@ -2,30 +2,16 @@
 
 import json
 import re
-import uuid
+from contextlib import nullcontext
 
-import psycopg
 import pytest
 
+from servers import postgresql
 from tests.conftest import manage
 from tutorial import all_steps, find_step
 
-
-def databases(*pairs):
-    """Parametrize a test with pairs of steps, on each database. Only step 10 changes rows, so the others are slow."""
-    return pytest.mark.parametrize(
-        "step, before, database",
-        [
-            pytest.param(find_step(later), find_step(earlier), kind, marks=marks, id=f"{earlier}-{later}-{kind}")
-            for earlier, later in pairs
-            for kind, marks in {
-                "sqlite": [],
-                "postgresql": [pytest.mark.services] + [pytest.mark.slow] * (later != "10"),
-            }.items()
-        ],
-        indirect=["database"],
-    )
-
+SLOW = [pytest.mark.services, pytest.mark.slow]
+STEP_09, STEP_10 = find_step("09"), find_step("10")
 
 # Twice each state with the same owner and filters, and for each of these an email of every kind.
 FILL = """
@@ -87,31 +73,25 @@ def rows(step, database, script, folder):
     return {(row["model"], row["pk"]): row["fields"] for row in json.loads(printed)}
 
 
-@pytest.fixture(scope="module")
-def postgresql(servers):
-    """The URL of a server."""
-    with servers.postgresql() as url:
-        yield url.rpartition("/")[0]
-
-
-@pytest.fixture
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
 def database(request, tmp_path):
     """The URL of an empty database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'library.sqlite3'}"
-    server, name = request.getfixturevalue("postgresql"), f"library_{uuid.uuid4().hex}"
-    with psycopg.connect(f"{server}/template1", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"{server}/{name}"
+    sqlite = nullcontext(f"sqlite:///{tmp_path / 'library.sqlite3'}")
+    with sqlite if request.param == "sqlite" else postgresql() as url:
+        yield url
 
 
 # Steps 08 and 11 have the same tables as the step before.
-@databases(("07", "10"), ("09", "10"))
-def test_a_step_migrates_every_row_of_an_earlier_step(step, before, database, tmp_path):
-    then = rows(before, database, FILL, tmp_path)
-    now = rows(step, database, MIGRATE, tmp_path)
+@pytest.mark.parametrize("before", ["07", "09"])
+def test_step_10_migrates_every_row_of_an_earlier_step(before, database, tmp_path):
+    then = rows(find_step(before), database, FILL, tmp_path)
+    now = rows(STEP_10, database, MIGRATE, tmp_path)
     assert now.keys() == then.keys()
-    duplicates = later_duplicates(then)
+    # Of the active exports with the same filters, the oldest one stays. All have the same owner.
+    active = sorted((fields["created_at"], str(fields["filters"]), key) for key, fields in active_exports(then))
+    oldest = {filters: key for _, filters, key in reversed(active)}
+    duplicates = {key for *_, key in active} - {*oldest.values()}
+    assert len(oldest) == 2 and duplicates
     for key, fields in then.items():
         if key in duplicates:
             assert now[key]["state"] == "cancelled" and now[key]["finished_at"]
@@ -121,38 +101,30 @@ def test_a_step_migrates_every_row_of_an_earlier_step(step, before, database, tm
             assert now[key]["expires_at"] > now[key]["finished_at"]
 
 
-def later_duplicates(rows):
-    """Return the keys of the active exports, except the oldest with each owner and filters."""
-    active = [(key, fields) for key, fields in rows.items() if is_active(fields)]
-    requests = {}
-    for key, fields in sorted(active, key=lambda row: row[1]["created_at"]):
-        requests.setdefault((fields["owner"], str(fields["filters"])), []).append(key)
-    return {key for _, *later in requests.values() for key in later}
+def active_exports(rows):
+    return [(key, fields) for key, fields in rows.items() if fields.get("state") in ("waiting", "running")]
 
 
-def is_active(fields):
-    return fields.get("state") in ("waiting", "running")
-
-
-@databases(("08", "09"))
-def test_the_reaper_starts_what_a_step_without_one_left_unfinished(step, before, database, tmp_path):
-    then = rows(before, database, FILL, tmp_path)
-    manage(step, database, "migrate", "--verbosity=0", DATA_DIR=str(tmp_path))
-    active = [key for key, fields in then.items() if is_active(fields)]
+# Only step 10 changes rows.
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=SLOW)], indirect=True)
+def test_the_reaper_of_step_09_starts_what_step_08_left_unfinished(database, tmp_path):
+    then = rows(find_step("08"), database, FILL, tmp_path)
+    manage(STEP_09, database, "migrate", "--verbosity=0", DATA_DIR=str(tmp_path))
+    active = active_exports(then)
     emails = [fields for (model, _), fields in then.items() if model == "exports.delivery"]
     unsettled = [fields for fields in emails if not fields["sent_at"] and not fields["error"]]
-    printed = manage(step, database, "reap_exports", DATA_DIR=str(tmp_path))
+    printed = manage(STEP_09, database, "reap_exports", DATA_DIR=str(tmp_path))
     assert printed == f"Overdue: {len(active)} exports, {len(unsettled)} emails.\n"
     assert len(active) == 2 * 4 * 3 and len(unsettled) == 4 * 3
-    assert manage(step, database, "reap_exports", "-v2", DATA_DIR=str(tmp_path)) == "Overdue: 0 exports, 0 emails.\n"
+    printed = manage(STEP_09, database, "reap_exports", "-v2", DATA_DIR=str(tmp_path))
+    assert printed == "Overdue: 0 exports, 0 emails.\n"
 
 
-@databases(("09", "10"))
-def test_during_a_deploy_the_step_before_works_with_the_new_tables(step, before, database, tmp_path):
-    manage(step, database, "migrate", "--verbosity=0", DATA_DIR=str(tmp_path))
-    new = rows(before, database, EXPORT, tmp_path)
+def test_during_a_deploy_step_09_works_with_the_new_tables_of_step_10(database, tmp_path):
+    manage(STEP_10, database, "migrate", "--verbosity=0", DATA_DIR=str(tmp_path))
+    new = rows(STEP_09, database, EXPORT, tmp_path)
     assert [fields["state"] for (model, _), fields in new.items() if model == "exports.export"] == ["done"]
-    assert new.keys() == rows(step, database, MIGRATE, tmp_path).keys()
+    assert new.keys() == rows(STEP_10, database, MIGRATE, tmp_path).keys()
 
 
 DUPLICATE = """
@@ -176,10 +148,9 @@ print(*sorted(Export.objects.values_list("state", flat=True)))
 """
 
 
-@databases(("09", "10"))
-def test_a_duplicate_that_is_added_during_the_migration_does_not_block_it_forever(step, before, database, tmp_path):
+def test_a_duplicate_that_is_added_during_the_migration_does_not_block_it_forever(database, tmp_path):
     """As 0005 tells you: run `migrate exports 0003`, and `migrate` again."""
-    printed = manage(step, database, "shell", "--verbosity=0", "--command", DUPLICATE, DATA_DIR=str(tmp_path))
+    printed = manage(STEP_10, database, "shell", "--verbosity=0", "--command", DUPLICATE, DATA_DIR=str(tmp_path))
     assert printed.split() == ["refused", "cancelled", "waiting"]
 
 

@@ -8,6 +8,7 @@ import sys
 import psycopg
 import pytest
 
+import servers
 from tests.conftest import manage
 from tutorial import ROOT, find_step
 
@@ -33,7 +34,7 @@ def test_with_flock_a_second_run_ends_immediately(tmp_path):
 
 
 @pytest.mark.services
-def test_the_lock_of_postgresql_is_given_to_one_connection_only(servers):
+def test_the_lock_of_postgresql_is_given_to_one_connection_only():
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     with servers.postgresql() as url, psycopg.connect(url) as other:
         other.execute("SELECT pg_advisory_lock(7)")

@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 
+import servers
 from tests.conftest import manage
 from tutorial import all_steps
 
@@ -59,7 +60,7 @@ def files_of(step, database, folder):
 
 
 @pytest.mark.services
-def test_each_step_and_each_database_gives_one_hash(servers, tmp_path):
+def test_each_step_and_each_database_gives_one_hash(tmp_path):
     hashes, (_, *steps) = {}, all_steps()
     with servers.postgresql() as postgresql:
         for name, database in (("SQLite", f"sqlite:///{tmp_path / 'library.sqlite3'}"), ("PostgreSQL", postgresql)):

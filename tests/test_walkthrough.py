@@ -2,10 +2,8 @@
 
 import pytest
 
-from tutorial import ROOT, UserError, all_steps
+from tutorial import UserError
 from tutorial.site import record
-
-PAGES = ["index.md", *(f"{step.name}.md" for step in all_steps())]
 
 
 @pytest.fixture(scope="module")
@@ -15,18 +13,18 @@ def copy():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PAGES)
-def test_a_reader_who_types_what_the_page_says_sees_what_it_shows(name):
-    page = (ROOT / "docs" / name).read_text("utf-8")
+@pytest.mark.parametrize("path", record.PAGES, ids=lambda path: path.stem)
+def test_a_reader_who_types_what_the_page_says_sees_what_it_shows(path):
+    page = path.read_text("utf-8")
     with record.fresh_copy() as root:
         assert record.recorded(page, root) == page
 
 
 def test_every_command_of_a_chapter_is_typed():
-    for name in PAGES:
-        page = (ROOT / "docs" / name).read_text("utf-8")
-        assert len(record.BLOCK.findall(page)) == page.count("\n```bash\n") > 0, name
-        assert "```text\n" not in record.BLOCK.sub("", page), f"{name} shows an output without a command before it"
+    for path in record.PAGES:
+        page = path.read_text("utf-8")
+        assert len(record.BLOCK.findall(page)) == page.count("\n```bash\n") > 0, path.name
+        assert "```text\n" not in record.BLOCK.sub("", page), f"{path.name} shows an output without a command before it"
 
 
 def page_of(typed, shown=None):

@@ -10,11 +10,9 @@ from typer.core import TyperGroup
 
 from tutorial import ROOT, UserError
 from tutorial.learn.demo import demo
-from tutorial.learn.diff import diff
 from tutorial.learn.doctor import doctor, require
-from tutorial.learn.progress import hint, show_next, status
+from tutorial.learn.progress import diff, hint, show_next, start, status
 from tutorial.learn.report import check
-from tutorial.learn.start import start
 from tutorial.options import console, errors
 from tutorial.repo.affected import affected
 from tutorial.repo.branches import branches
@@ -97,7 +95,7 @@ def screenshots(
 
     This needs Chromium, Xvfb and xcompmgr, and takes about two minutes.
     """
-    require("PIL", "playwright", "Xlib")
+    require("jinja2", "PIL", "playwright", "Xlib")
     from tutorial.site import screenshots as pictures
 
     pictures.run(only, ROOT / "docs" / "assets" / "pictures", 2_000_000)
@@ -110,18 +108,6 @@ def films():
     from tutorial.site import films as terminal
 
     terminal.run()
-
-
-@app.command(rich_help_panel=KEEP)
-def constraints():
-    """Find the newest versions of all packages in pyproject.toml, and write constraints.txt.
-
-    The list is for Python 3.11 and newer, on Linux, macOS and Windows. This command needs the package index.
-    """
-    require("uv")
-    command = ["uv", "pip", "compile", "--universal", "--python-version=3.11", "--all-extras", "--upgrade"]
-    command += ["--no-annotate", "--no-header", "--quiet", "--output-file=constraints.txt", "pyproject.toml"]
-    return subprocess.run([sys.executable, "-m", *command], cwd=ROOT, stdout=subprocess.DEVNULL).returncode
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 from tutorial import ROOT, find_step
 from tutorial.learn import goals
 from tutorial.repo.carry import git
-from tutorial.repo.step_changes import about, neighbours, start_project, step_files, tests_by_age, write_files
+from tutorial.repo.step_changes import about, neighbours, step_files, tests_by_age, write_files
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,6 @@ class Assignment:
     @property
     def heading(self):
         return f"{'Step' if len(self.number) == 2 else 'Exercise'} {self.number}, {self.title}"
-
-    def put(self, folder):
-        """Write the code to begin with into `folder`. Raises OSError."""
-        if not self.starter:
-            start_project(folder)
-        write_files(folder, self.starter)
 
 
 def find(name):

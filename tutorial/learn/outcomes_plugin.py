@@ -87,12 +87,14 @@ def pytest_collectreport(report):
 
 
 def message(reason):
-    """The message of an error, without the place where it was raised."""
+    """The message of an error, with the last place in the learner's code if it came from there."""
     if reason is None:
         return ""
     if isinstance(reason, tuple):  # of a skipped test: file, line, reason
         return str(reason[2]).removeprefix("Skipped: ")
     if crash := getattr(reason, "reprcrash", None):
-        return crash.message
+        places = [entry.reprfileloc for entry in reason.reprtraceback.reprentries if entry.reprfileloc]
+        own = [place for place in places if not place.path.startswith(("tests", "..", os.sep))]
+        return f"{own[-1].path}, line {own[-1].lineno}: {crash.message}" if own else crash.message
     errors = [line[2:].strip() for line in str(reason).splitlines() if line.startswith("E ")]
     return errors[-1] if errors else str(reason).strip().rpartition("\n")[2]

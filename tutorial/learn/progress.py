@@ -1,16 +1,21 @@
-"""How far a learner has come, kept in a file: what `tutorial next`, `status` and `hint` show."""
+"""How far a learner has come, kept in a file: `tutorial start`, `hint`, `next`, `status` and `diff`."""
 
 import json
 import os
+import subprocess
+import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.markup import escape
 from rich.table import Table
 
 from tutorial import ROOT, UserError, all_steps
 from tutorial.learn import assignments
 from tutorial.options import Step, console
+from tutorial.repo.step_changes import start_project, step_files, write_files
 
 FILE = Path(os.environ.get("TUTORIAL_PROGRESS") or ROOT / ".progress.json")
 
@@ -48,6 +53,40 @@ def keep(known):
     """Write the file. If that fails, only the memory is lost."""
     with suppress(OSError):
         FILE.write_text(json.dumps(known, indent=2), "utf-8")
+
+
+def start(
+    step: Step,
+    folder: Annotated[
+        Path | None, typer.Argument(help="A new or empty folder for the code.", show_default="learn/STEP")
+    ] = None,
+):
+    """Copy the code that a step begins with to a new folder, and list the goals.
+
+    The code is the end of the previous step. The tests use a few names, and `start` lists them. You choose all
+    other names.
+    """
+    task = assignments.find(step)
+    folder = (folder or Path("learn") / task.name).absolute()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} already exists and is not empty. Name another folder.")
+    if not task.starter:
+        start_project(folder)
+    write_files(folder, task.starter)
+    keep({**read_all(), task.name: {"folder": str(folder)}})
+    console.print(f"\n[bold]{escape(task.heading)}[/bold]: {escape(task.goal)}")
+    console.print(f"  Begin    in {folder}", markup=False)
+    console.print(f"           with {task.begins_with}")
+    console.print(f"  Read     {task.page}, or that page of `make docs`")
+    console.print("  Build")
+    for count, goal in enumerate(task.task.goals, 1):
+        console.print(f"     {count}. {goal.says}", markup=False)
+    console.print("  The tests use these names. You choose all others.")
+    for line in task.task.relies_on:
+        console.print(f"     - {line}", markup=False)
+    console.print(f"  Time     about {task.minutes} minutes to write it")
+    console.print(f"  Check    tutorial check {task.number}")
+    console.print(f"  Stuck?   tutorial hint {task.number}; tutorial diff {task.number} compares your code with ours\n")
 
 
 def is_done(facts):
@@ -106,3 +145,27 @@ def status():
         folder = facts.get("folder", "").removeprefix(f"{Path.cwd()}{os.sep}")
         table.add_row(task.number, task.title, str(task.minutes), reached, escape(folder))
     console.print(table)
+
+
+def diff(
+    step: Step,
+    folder: Annotated[Path | None, typer.Argument(help="Your folder.", show_default="where you started it")] = None,
+):
+    """Show how your code differs from our solution (- is yours, + is ours). Tests and READMEs are left out."""
+    task = assignments.find(step)
+    folder = folder_of(task, folder)
+    with tempfile.TemporaryDirectory() as place:
+        for side, files in (("yours", step_files(folder)), (task.name, task.solution)):
+            (Path(place) / side).mkdir()
+            write_files(Path(place) / side, {name: text for name, text in files.items() if is_compared(name, text)})
+        color = "always" if console.is_terminal else "never"
+        command = ["git", "diff", "--no-index", "--no-prefix", f"--color={color}", "yours", task.name]
+        done = subprocess.run(command, cwd=place, capture_output=True, text=True, errors="replace")
+    print(done.stdout or f"{folder} is byte-for-byte identical to our solution of {task.number}.")
+
+
+def is_compared(path, content):
+    """Whether it is the learner's code: not a test, not what an editor or git keeps, not a picture."""
+    hidden = any(part.startswith(".") for part in Path(path).parts)
+    is_ours = path.startswith("tests/") or path in ("README.md", "step.toml", "pytest.ini")
+    return not (hidden or is_ours or b"\0" in content)

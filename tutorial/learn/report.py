@@ -1,10 +1,12 @@
 """`tutorial check`: print which goals of a step a learner's code reaches, and what comes next."""
 
 import csv
+import re
 import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +21,9 @@ from tutorial.learn.run_tests import check as run_check
 from tutorial.options import Step, console
 
 SHOWN = 3  # failed tests of a goal that are printed one by one
+LONGEST = 160  # characters of a line
+# What a message has besides the error: the frames of a traceback, and how to see more.
+NOISE = re.compile(r"(?m)Traceback \(.*\n(?: +File .*\n(?: {4,}.*\n)*)+ *|^ *(?:Omitting|Skipping|Use -v|\.{3}Full).*$")
 
 
 def check(
@@ -55,12 +60,15 @@ def check(
     return 0 if check_one(task, folder, limit).is_complete() else 1
 
 
-def check_one(task, folder, limit, changed=lambda: None):
-    """Check a folder, and print each goal as soon as it is known."""
-    report = Report(task)
+def check_one(task, folder, limit, changed=lambda: None, first=None):
+    """Check a folder, and print each goal as soon as it is known, beginning with the goal `first`."""
+    goals = sorted(task.task.goals, key=lambda goal: goal != first)
+    in_order = replace(task, task=replace(task.task, goals=goals))
+    report = Report(in_order)
     console.print(f"\n[bold]{escape(task.heading)}[/bold]: checking {escape(str(folder))}\n")
     with console.status(f"Running tests, for at most {limit} seconds …"):
-        result = run_check(task, folder, limit, lambda result: (changed(), report.update(result)))
+        result = run_check(in_order, folder, limit, lambda result: (changed(), report.update(result)))
+    result.assignment = task
     report.end(result)
     return result
 
@@ -83,8 +91,7 @@ class Report:
         if result.trouble:
             console.print("The tests could not finish:" if result.tests else "The tests could not be run:")
             console.print(f"  {result.trouble}", style="red", markup=False)
-            for test in result.ended("failed")[:SHOWN] if self.in_detail else []:
-                self.print_test(result, test)
+            self.print_failed(result, result.of(None, "failed"))
         if result.trouble and not result.tests:  # nothing is known about the goals, so what was known stays
             progress.remember(self.task, folder=str(result.folder))
             console.print("\nCorrect this error, and check again.\n")
@@ -122,21 +129,22 @@ class Report:
         else:
             ran = len(failed) + len(result.of(goal, "passed"))
             console.print(f"  [red]✗[/red] {says} [dim]({len(failed)} of {ran} tests failed)[/dim]")
-            for test in failed[:SHOWN] if self.in_detail else []:
-                self.print_test(result, test)
-            if self.in_detail and len(failed) > SHOWN:
-                console.print(f"      and {len(failed) - SHOWN} more")
-            self.in_detail = False
+            self.print_failed(result, failed)
 
-    def print_test(self, result, test):
-        console.print(f"      expected  {in_words(test)}", markup=False)
-        console.print(f"      got       {in_short(result.tests[test][1])}", markup=False, style="red")
-        console.print(f"      test      {test}", markup=False, style="dim")
+    def print_failed(self, result, tests):
+        """Print why these tests failed, if they are the first ones of this report. Of many, only name the others."""
+        for test in tests[:SHOWN] if self.in_detail else []:
+            console.print(f"      expected  {in_words(test)}", markup=False)
+            console.print(f"      got       {in_short(result.tests[test][1])}", markup=False, style="red")
+            console.print(f"      test      {test}", markup=False, style="dim")
+        if others := tests[SHOWN:] if self.in_detail else []:
+            console.print(f"      and {len(others)} more: {'; '.join(map(in_words, others))}", markup=False)
+        self.in_detail = False
 
 
 def next_goal(result):
-    """The first goal that is not reached; None if there is none."""
-    return next(iter(result.goals(FAILED) or result.goals(UNKNOWN)), None)
+    """The first goal of the chapter that is not reached; None if there is none."""
+    return next(iter(result.goals(FAILED, UNKNOWN)), None)
 
 
 def checked(result):
@@ -159,10 +167,9 @@ def in_words(test):
 
 
 def in_short(message):
-    """The first lines of an assertion's message, without its class."""
-    lines = [line.strip() for line in message.removeprefix("AssertionError: ").splitlines() if line.strip()]
-    text = "; ".join(lines[:2])
-    return text if len(text) <= 300 else f"{text[:300]}…"
+    """The first lines of a message that say what is wrong, each cut if it is long. Any failed test is an assertion."""
+    lines = filter(None, map(str.strip, NOISE.sub("", message).removeprefix("AssertionError: ").splitlines()))
+    return "; ".join(line if len(line) <= LONGEST else f"{line[:LONGEST]}…" for line in islice(lines, 3))
 
 
 def check_many(task, folders, limit):
@@ -177,9 +184,10 @@ def check_many(task, folders, limit):
         except (UserError, OSError) as error:
             result = Result(task, folder, trouble=str(error))
         goal, complete = next_goal(result), complete + result.is_complete()
-        reached, passed, failed = map(len, (result.goals(REACHED), result.ended("passed"), result.ended("failed")))
+        goals = len(result.goals(REACHED)), checked(result)
+        tests = (len(result.of(None, outcome)) for outcome in ("passed", "failed"))
         says = result.trouble or (goal.says if goal else "")
-        table.writerow([folder, reached, checked(result), passed, failed, round(result.seconds), says])
+        table.writerow([folder, *goals, *tests, round(result.seconds), says])
         sys.stdout.flush()
     print(f"{complete} of {len(folders)} have reached all goals of {task.number}.", file=sys.stderr)
     return 0 if complete == len(folders) else 1
@@ -191,35 +199,30 @@ class FileSaved(Exception):
 
 def check_after_each_save(task, folder, limit):
     """Check again whenever a file of the folder is saved, beginning with the goal that failed. Ctrl-C ends it."""
-    in_order = task
+    goal = None
     while True:
         seen = saved(folder)
 
         def stop_if_saved(seen=seen):
-            if saved(folder) != seen:
+            if saved(folder) not in (seen, {}):
                 raise FileSaved
 
         try:
-            goal = next_goal(check_one(in_order, folder, limit, stop_if_saved))
-            goals = sorted(task.task.goals, key=lambda each, first=goal: each != first)
-            in_order = replace(task, task=replace(task.task, goals=goals))
+            goal = next_goal(check_one(task, folder, limit, stop_if_saved, first=goal))
         except UserError as error:
             console.print(str(error), style="red", markup=False)
         except FileSaved:
             pass
         else:
             console.print("Save a file to check again. Press Ctrl-C to stop.")
-        while (now := saved(folder)) == seen:
+        while (now := saved(folder)) in (seen, {}):
             time.sleep(0.2)
         names = sorted(str(name) for name in now.keys() | seen.keys() if now.get(name) != seen.get(name))
         console.rule(f"{time.strftime('%H:%M:%S')}  {escape(', '.join(names[:3]))}")
 
 
 def saved(folder):
-    """When each file was saved: its time and size, by its path inside of the folder."""
-    times = {}
-    for name in files_below(folder):
-        with suppress(OSError):  # deleted just now
-            found = (folder / name).stat()
-            times[name] = found.st_mtime_ns, found.st_size
-    return times
+    """When each file was saved, by its path inside of the folder. Nothing, while an editor replaces one of them."""
+    with suppress(OSError):
+        return {name: (folder / name).stat().st_mtime_ns for name in files_below(folder)}
+    return {}

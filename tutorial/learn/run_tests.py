@@ -38,8 +38,9 @@ class Result:
     seconds: float = 0
 
     def of(self, goal, *outcomes):
-        """The node ids of a goal's tests with one of these outcomes."""
-        return sorted(test for test, (outcome, _) in self.tests.items() if outcome in outcomes and goal.has(test))
+        """The node ids of a goal's tests with one of these outcomes. With None for the goal, of all tests."""
+        tests = (test for test, (outcome, _) in self.tests.items() if outcome in outcomes)
+        return sorted(test for test in tests if not goal or goal.has(test))
 
     def state(self, goal):
         if self.of(goal, "failed"):
@@ -54,10 +55,6 @@ class Result:
     def is_complete(self):
         """Whether all goals that could be checked here are reached, and at least one was."""
         return bool(not self.trouble and self.goals(REACHED) and not self.goals(FAILED, UNKNOWN))
-
-    def ended(self, outcome):
-        """The node ids of all tests that ended like this: "passed", "failed", …"""
-        return sorted(test for test, (ends, _) in self.tests.items() if ends == outcome)
 
 
 def check(assignment, folder, limit=180, changed=lambda result: None):
@@ -198,7 +195,8 @@ class Runner:
         self.read_outcomes()
         if code not in (0, 1, 5):  # all tests passed, some failed, or none was selected
             errors = [line[2:].strip() for line in output.splitlines() if line.startswith("E ")]
-            self.result.trouble = errors[-1] if errors else self.line_that_matters(output)
+            trouble = errors[-1] if errors else self.line_that_matters(output)
+            self.result.trouble = trouble.replace(f"{self.folder}{os.sep}", "")
         self.changed(self.result)
 
     def read_outcomes(self):

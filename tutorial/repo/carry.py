@@ -3,7 +3,6 @@
 import os
 import subprocess
 import tempfile
-from difflib import SequenceMatcher
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
@@ -71,25 +70,13 @@ def carry_file(file, step, following, commit):
     if target == base:
         return write(following / file, edited)
     if target is None:
-        moved = moved_to(file, base, step, following)
-        raise NotCarried(
-            f"{following.name} has no {file}{f'; it may have moved: {moved} looks like it' if moved else ''}."
-        )
+        new = step_files(following).keys() - step_files(step).keys()
+        moved = [f" It may have moved to {name}." for name in sorted(new) if Path(name).name == Path(file).name]
+        raise NotCarried(f"{following.name} has no {file}.{''.join(moved)}")
     merged = merge(target, base, edited) if None not in (base, edited) else None
     if merged is None:
         raise NotCarried(f"Conflict in steps/{following.name}/{file}, which was left as it is.")
     return write(following / file, merged) if merged != target else None
-
-
-def moved_to(file, content, step, following):
-    """The file of the later step, new there, that looks most like this one. None, if none is much like it."""
-    new = {name: code for name, code in step_files(following).items() if name not in step_files(step)}
-    alike = {}
-    for name, code in new.items():
-        lines = SequenceMatcher(None, content.splitlines(), code.splitlines(), autojunk=False)
-        alike[name] = lines.ratio() + 0.3 * (Path(name).name == Path(file).name)
-    best = max(alike, key=alike.get, default=None)
-    return best if best and alike[best] > 0.4 else None
 
 
 def merge(ours, base, theirs):

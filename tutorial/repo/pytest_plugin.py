@@ -99,21 +99,17 @@ def pytest_report_header(config):
 
 def pytest_collection_modifyitems(config, items):
     if config.option.all:
-        items.sort(key=lambda item: not is_slow(item))  # a test of minutes must not be the last one
+        items.sort(key=lambda item: not item.get_closest_marker("slow"))  # a test of minutes must not be the last one
         return
     named, tests = are_named(config.args), [name.partition("::")[2] for name in config.args if "::" in name]
     left_out = [
         item
         for item in items
         if not any(item.nodeid.partition("::")[2].startswith(test) for test in tests)
-        and (is_slow(item) or (not named and is_covered(item, config.rootpath)))
+        and (item.get_closest_marker("slow") or (not named and is_covered(item, config.rootpath)))
     ]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
-
-
-def is_slow(item):
-    return item.get_closest_marker("slow")
 
 
 def is_covered(item, step):

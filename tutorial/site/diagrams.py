@@ -21,14 +21,10 @@ DRAW = """async ([source, ink]) => {
     mermaid.initialize({
         theme: 'base', startOnLoad: false, deterministicIds: true, fontFamily: 'sans-serif',
         themeVariables: {
-            actorBkg: ink.box, actorBorder: ink.edge, actorTextColor: ink.text, actorLineColor: ink.line,
-            signalColor: ink.line, signalTextColor: ink.text, noteBkgColor: ink.note, noteBorderColor: ink.edge,
-            noteTextColor: ink.text, labelBoxBkgColor: ink.box, labelBoxBorderColor: ink.edge,
-            labelTextColor: ink.text, loopTextColor: ink.text, activationBkgColor: ink.edge,
-            activationBorderColor: ink.edge,
             primaryColor: ink.box, primaryBorderColor: ink.edge, primaryTextColor: ink.text, lineColor: ink.line,
-            stateBkg: ink.box, stateBorder: ink.edge, stateLabelColor: ink.text, transitionColor: ink.line,
-            transitionLabelColor: ink.text, edgeLabelBackground: ink.note, specialStateColor: ink.line,
+            actorLineColor: ink.line, signalColor: ink.line, activationBkgColor: ink.edge,
+            activationBorderColor: ink.edge, noteBkgColor: ink.note, noteBorderColor: ink.edge,
+            noteTextColor: ink.text, stateLabelColor: ink.text, edgeLabelBackground: ink.note,
         },
         sequence: { useMaxWidth: false, mirrorActors: false, width: 130, height: 44, actorMargin: 30 },
     });

@@ -13,7 +13,6 @@ from statistics import median
 
 from tutorial import ROOT
 
-RESULTS = ROOT / "benchmarks" / "results"
 DATABASES = ("sqlite", "postgresql")
 MISSING = "–"  # of what was not measured
 RUNGS = {
@@ -41,7 +40,9 @@ ENGINES = {
     "shell, shell": "`sqlite3 -csv`, `psql \\copy`",
 }
 PEERS = ("import_export, file", "howto, file", "postgres_copy, file", "copy, file", "native, file", "shell, shell")
+WAYS = {"02": "HttpResponse", "03": "StreamingHttpResponse", "05": "Popen", "06": "Celery"}
 FAULT_RUNNERS = ("database", "subprocess", "files", "redis", "rabbitmq")
+EMAIL_ENDS = {"The email could not be sent.": "not sent", "We don't know whether the email was sent.": "not known"}
 
 
 @cache
@@ -55,7 +56,7 @@ def figures():
 @cache
 def results(name):
     """Read one file of benchmarks/results."""
-    return json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
+    return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text("utf-8"))
 
 
 def table(head, rows, align="<"):
@@ -79,12 +80,6 @@ def megabytes(size):
     return f"{size / 1e6:,.0f} MB"
 
 
-# docs/index.md
-
-
-WAYS = {"02": "HttpResponse", "03": "StreamingHttpResponse", "05": "Popen", "06": "Celery"}
-
-
 def four_ways():
     """Return for each number of books and approach: seconds until the answer, the file or the error, and of waiting."""
     return {int(books): dict(timelines(size["median"])) for books, size in results("ways")["sizes"].items()}
@@ -97,6 +92,7 @@ def timelines(medians):
 
 
 def ways():
+    """Return the figures of docs/index.md."""
     keys = ("blocking", "streamed", "popen", "celery")
     sizes = four_ways()
     small, large = (dict(zip(keys, sizes[books].values(), strict=True)) for books in (min(sizes), max(sizes)))
@@ -104,9 +100,6 @@ def ways():
     found |= {f"large.{key}.file": large[key]["file"] for key in keys[1:]}
     found |= {"books": f"{min(sizes):,}", "large.books": f"{max(sizes):,}", "timeout": results("ways")["timeout"]}
     return {**found, "large.blocking.error": large["blocking"].get("error", MISSING)}
-
-
-# docs/05_subprocess_view.md, docs/06_celery_compare.md
 
 
 def compared():
@@ -122,10 +115,8 @@ def compared():
     }
 
 
-# docs/11_full_speed.md, docs/speed.md
-
-
 def speed():
+    """Return the figures of docs/speed.md, which docs/11_full_speed.md also shows."""
     measured = results("speed")
     machine, seeding, pages = measured["machine"], measured["seeding"], measured["pages"]
     runs = measured["sizes"]["1000000"]  # by "approach, where to, database"
@@ -139,7 +130,9 @@ def speed():
         "commands": commands(measured["commands"]),
         "starts": starts(measured["starts"]),
         "rounds": measured["rounds"],
-        **parallel(runs, measured.get("workers", {})),
+        **{f"workers.{name}": str(count) for name, count in measured["workers"].items()},
+        "parallel.native": faster(runs, "native parallel, file", "native, file", "postgresql"),
+        "parallel.copy": faster(runs, "copy parallel, file", "copy, file", "postgresql"),
         "postgres_copy": faster(runs, "postgres_copy, file", "native, file", "postgresql"),
         "limit": runs.get("limit, C, sqlite", {}).get("cpu_seconds", MISSING),
         "walk": runs.get("walk, C, sqlite", {}).get("cpu_seconds", MISSING),
@@ -191,16 +184,6 @@ def faster(runs, fast, slow, database="sqlite"):
     if len(slow_rounds) == len(fast_rounds):
         return median(slow / fast for slow, fast in zip(slow_rounds, fast_rounds, strict=True))
     return pair[0]["seconds"] / pair[1]["seconds"]
-
-
-def parallel(runs, workers):
-    """Return how many parallel workers PostgreSQL plans, and how many times as fast the query is with those."""
-    found = {f"workers.{name}": str(workers.get(name, MISSING)) for name in ("default", "free")}
-    gains = {
-        f"parallel.{name}": faster(runs, f"{name} parallel, file", f"{name}, file", "postgresql")
-        for name in ("native", "copy")
-    }
-    return found | gains
 
 
 def less_cpu(runs, fast, slow):
@@ -268,34 +251,25 @@ def starts(measured):
     return table(["a command", "milliseconds", "times the bare one"], rows, "<>")
 
 
-# docs/compare.md
-
-
 def runners():
+    """Return the figures of docs/compare.md."""
     sys.path.append(str(ROOT / "benchmarks"))
     from runners.tables import figures
 
     return figures(results("background"))
 
 
-# docs/reliability.md
-
-
 def faults():
+    """Return the figures of docs/reliability.md."""
     measured = results("faults")
     cases = measured["cells"]
-    errors = [error for cell in cases for error, number in cell["email_errors"].items() for _ in range(number)]
-    exports, done, failed = (sum(cell.get(key, 0) for cell in cases) for key in ("exports", "done", "failed"))
+    sums = {key: sum(cell.get(key, 0) for cell in cases) for key in ("exports", "done", "failed", "emails")}
     return {
         **outcomes(cases),
+        **sums,
+        **{named(end): sum(cell["email_errors"].get(error, 0) for cell in cases) for error, end in EMAIL_ENDS.items()},
         "cases": len(cases),
-        "exports": exports,
-        "done": done,
-        "failed": failed,
-        "lost": exports - done - failed,
-        "emails": sum(cell["emails"] for cell in cases),
-        "not_sent": errors.count("The email could not be sent."),
-        "not_known": errors.count("We don't know whether the email was sent."),
+        "lost": sums["exports"] - sums["done"] - sums["failed"],
         "minutes": max(cell["minutes"] for cell in cases),
         "each": measured["exports"],
         "machine": measured["machine"],
@@ -311,8 +285,7 @@ def outcomes(measured):
 
 
 def outcome(cell):
-    ends = {"The email could not be sent.": "not sent", "We don't know whether the email was sent.": "not known"}
     counts = {end: cell.get(end, 0) for end in ("done", "failed")}
-    counts |= {f"emails {ends[error]}": number for error, number in cell["email_errors"].items()}
+    counts |= {f"emails {EMAIL_ENDS[error]}": number for error, number in cell["email_errors"].items()}
     texts = [f"{number} {what}" for what, number in counts.items() if number]
     return ", ".join(texts + [f"{cell['minutes']} min"] * bool(cell["minutes"]))

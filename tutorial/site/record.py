@@ -23,10 +23,10 @@ from typing import Annotated
 import typer
 
 from tutorial import ROOT, UserError, all_steps
-from tutorial.learn.demo import wait_until_it_answers
 from tutorial.options import console
 from tutorial.repo.carry import git
 
+PAGES = [ROOT / "docs" / "index.md", *(ROOT / "docs" / f"{step.name}.md" for step in all_steps())]
 BLOCK = re.compile(r"^```bash\n(?P<typed>[^`]*)^```\n(?:\n```text\n(?P<shown>[^`]*)^```\n)?", re.MULTILINE)
 HOME = "/home/you/django-in-the-background"  # what a page shows in place of the copy
 READY = "with Ctrl-C"  # the last words of a demo that runs
@@ -75,11 +75,10 @@ def record(
 
     An output that differs only in times, dates and ports stays as it is. All chapters take about six minutes.
     """
-    pages = [ROOT / "docs" / "index.md", *(ROOT / "docs" / f"{step.name}.md" for step in all_steps())]
     for name in chapters or []:
-        if not any(page.name.startswith(name) for page in pages):
-            raise UserError(f"No chapter's name begins with {name!r}. They are: {', '.join(p.stem for p in pages)}.")
-    for page in pages:
+        if not any(page.name.startswith(name) for page in PAGES):
+            raise UserError(f"No chapter's name begins with {name!r}. They are: {', '.join(p.stem for p in PAGES)}.")
+    for page in PAGES:
         if page.name.startswith(tuple(chapters or [""])):
             text = page.read_text("utf-8")
             with fresh_copy() as copy:
@@ -108,7 +107,9 @@ class Reader:
         """Run one block, and give what it printed. A demo goes on until the next one, or the end of the page."""
         if "make demo" in typed:
             demos.close()
-            return self.clean(demos.enter_context(running(["bash", "-c", typed], cwd=self.root, env=self.environment)))
+            demo = demos.enter_context(running(["bash", "-c", typed], cwd=self.root, env=self.environment))
+            said, ready, _ = demo.printed().partition(READY)  # a worker may have printed more by now
+            return self.clean(said + ready)
         place = self.home / "where-the-shell-is"
         script = f"trap 'pwd > {place}' EXIT\nset -e\n{typed.replace('127.0.0.1:8000', f'127.0.0.1:{self.port}')}"
         kinds = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "timeout": PATIENCE}
@@ -126,20 +127,24 @@ class Reader:
 
 
 @contextmanager
-def running(command, **options):
-    """Start a demo, wait until it can be used, and give what it has printed. In the end, press Ctrl-C."""
-    options |= {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "start_new_session": True}
+def running(command, ready=READY, **options):
+    """Start a program, and wait until it has printed some words. In the end, press Ctrl-C.
+
+    Gives the process, whose `printed()` returns what it has printed so far.
+    """
+    options = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "start_new_session": True, **options}
     # What a shell starts with & ignores Ctrl-C, and so does all that is started from there.
     options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.NamedTemporaryFile() as output:
         process = subprocess.Popen(command, stdout=output, **options)
+        process.printed = lambda: Path(output.name).read_text("utf-8", "replace")
         try:
             deadline = time.monotonic() + PATIENCE
-            while READY not in (printed := Path(output.name).read_text("utf-8", "replace")):
+            while ready not in process.printed():
                 if process.poll() is not None or time.monotonic() > deadline:
-                    raise UserError(f"The demo did not start:\n{shlex.join(command)}\n{printed}")
+                    raise UserError(f"This did not start:\n{shlex.join(map(str, command))}\n{process.printed()}")
                 time.sleep(0.05)
-            yield printed[: printed.index(READY) + len(READY)]  # a worker may have printed more by now
+            yield process
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGINT)
@@ -149,14 +154,10 @@ def running(command, **options):
 @contextmanager
 def served(folder):
     """A web server for the files in a folder; gives its URL."""
-    port = free_port()
-    command = [sys.executable, "-m", "http.server", str(port), "--bind=127.0.0.1", f"--directory={folder}"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        try:
-            wait_until_it_answers(port, server)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
+    port = str(free_port())
+    command = [sys.executable, "-u", "-m", "http.server", port, "--bind=127.0.0.1", f"--directory={folder}"]
+    with running(command, "Serving HTTP"):
+        yield f"http://127.0.0.1:{port}"
 
 
 def free_port():

@@ -3,24 +3,23 @@
 import csv
 import email
 import email.policy
-import html
 import io
 import os
 import re
 import shlex
 import shutil
 import sqlite3
-import string
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import httpx
 import psutil
+from jinja2 import Environment, FileSystemLoader
 from PIL import Image, ImageGrab
 from playwright.sync_api import sync_playwright
 from Xlib import X
@@ -34,8 +33,7 @@ from tutorial.site.record import free_port, running
 
 PRESS = "() => { setTimeout(() => document.querySelector('[data-test=download]').click()) }"
 WIDTH, HEIGHT = 1000, 520  # of the screen that a real browser window fills
-TEMPLATES = Path(__file__).resolve().parent / "pictures"
-COLOURS = 128
+TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).resolve().parent / "pictures"), autoescape=True)
 PATIENCE = 120_000  # milliseconds
 # A mail with a file: its CSV is over the limit of a mail, and its zip is not.
 FILTERS = "genre=poetry&published_from=1970-01-01"
@@ -82,18 +80,17 @@ class Studio:
         if self.only not in name:
             return
         path = self.folder / f"{name}.png"
-        image.convert("RGB").quantize(COLOURS, method=2, dither=0).save(path, optimize=True)
+        image.convert("RGB").quantize(128, method=2, dither=0).save(path, optimize=True)
         console.print(f"{path.name}: {path.stat().st_size:,} bytes")
 
     def photograph(self, name, page, **options):
         self.save(name, Image.open(io.BytesIO(page.screenshot(**options))))
 
-    def print_page(self, name, template, **texts):
-        """A picture of one of our templates, with texts in it."""
-        source = string.Template((TEMPLATES / f"{template}.html").read_text("utf-8"))
+    def print_page(self, name, **values):
+        """A picture of one of our templates, with values in it."""
         with chromium() as browser:
             page = browser.new_page(viewport={"width": WIDTH, "height": 600})
-            page.set_content(source.substitute(texts))
+            page.set_content(TEMPLATES.get_template(f"{name}.html").render(values))
             self.photograph(name, page, clip=page.locator("body").bounding_box())
 
 
@@ -117,7 +114,7 @@ def of_the_download(studio):
             studio.save("downloaded", ImageGrab.grab(xdisplay=display))
         with httpx.stream("GET", f"{address}/books/download/?genre=novel&published_from=2015-01-01") as answer:
             rows = list(islice(csv.reader(answer.iter_lines()), 14))
-    studio.print_page("spreadsheet", "spreadsheet", title="books.csv", rows=as_table(rows))
+    studio.print_page("spreadsheet", rows=rows)
 
 
 def of_the_timeout(studio):
@@ -151,8 +148,7 @@ def of_the_command(studio):
         printed = subprocess.run(["script", "-qec", command, os.devnull], stdout=subprocess.PIPE, text=True, **options)
     shown = [line for line in re.split(r"[\r\n]+", printed.stdout) if "%|" in line]
     half = min(shown, key=lambda line: abs(50 - int(re.search(r"(\d+)%", line).group(1))))
-    text = f"$ python manage.py export_books -o books.csv\n{half.strip()}"
-    studio.print_page("progress", "terminal", text=html.escape(text))
+    studio.print_page("progress", text=f"$ python manage.py export_books -o books.csv\n{half.strip()}")
 
 
 def of_the_view(studio):
@@ -178,11 +174,7 @@ def of_the_export(studio):
         (sent,) = [path for path in emails.iterdir() if page.url.encode() in path.read_bytes()]
         mail = email.message_from_bytes(sent.read_bytes(), policy=email.policy.default)
     (attachment,) = mail.iter_attachments()
-    studio.print_page(
-        "mail", "mail", subject=html.escape(mail["Subject"]), sender=html.escape(mail["From"]), to=mail["To"],
-        date=f"{mail['Date'].datetime:%-d %B %Y, %H:%M}", body=html.escape(mail.get_body().get_content().strip()),
-        file=attachment.get_filename(), size=f"{len(attachment.get_content()) / 1e6:.1f} MB",
-    )  # fmt: skip
+    studio.print_page("mail", mail=mail, attachment=attachment)
 
 
 def of_the_crash(studio):
@@ -245,8 +237,7 @@ def start_export(page, part):
 @contextmanager
 def window(address):
     """A browser as a user has it, with its own bubble for downloads; gives its page, the list, and its screen."""
-    arguments = ["--no-sandbox", "--test-type", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-    arguments += ["--disable-component-update", "--disable-sync", "--lang=en-US", "--window-position=0,0"]
+    arguments = ["--test-type", "--disable-gpu", "--lang=en-US", "--window-position=0,0"]
     with tempfile.TemporaryDirectory() as profile, screen() as display, sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
             profile, executable_path=executable(), headless=False, no_viewport=True,
@@ -265,20 +256,11 @@ def window(address):
 @contextmanager
 def screen():
     """A screen that nobody looks at, with shadows and frames; gives its name, such as :1."""
-    size, silent = f"{WIDTH}x{HEIGHT}x24", {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    reader, writer = os.pipe()
-    with ExitStack() as started:
-
-        def start(*command, **options):
-            process = started.enter_context(subprocess.Popen(command, **silent, **options))
-            started.callback(process.terminate)
-
-        start("Xvfb", "-displayfd", str(writer), "-screen", "0", size, "-nolisten", "tcp", pass_fds=[writer])
-        os.close(writer)
-        with os.fdopen(reader) as number:
-            display = f":{number.readline().strip()}"
-        start("xcompmgr", "-d", display)
-        yield display
+    command = ["Xvfb", "-displayfd", "1", "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp"]
+    with running(command, "\n", stderr=subprocess.DEVNULL) as server:
+        display = f":{server.printed().strip()}"
+        with running(["xcompmgr", "-d", display], ""):
+            yield display
 
 
 def settle(page):
@@ -295,14 +277,3 @@ def open_bubble(display):
         mouse.sync()
         fake_input(mouse, X.MotionNotify, x=300, y=300)
         mouse.sync()
-
-
-def as_table(rows):
-    """Rows as a spreadsheet shows them, with letters and numbers around them."""
-    letters = "".join(f"<th>{letter}</th>" for letter in string.ascii_uppercase[: len(rows[0])])
-    lines = [f"<tr><th></th>{letters}</tr>"]
-    for number, row in enumerate(rows, 1):
-        kinds = ["number" if re.fullmatch(r"[\d.]+", cell) else "text" for cell in row]
-        cells = [f"<td class={kind}>{html.escape(cell)}</td>" for kind, cell in zip(kinds, row, strict=True)]
-        lines.append(f"<tr><th>{number}</th>{''.join(cells)}</tr>")
-    return "".join(lines)

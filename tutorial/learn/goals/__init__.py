@@ -4,8 +4,6 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-HERE = Path(__file__).parent
-
 
 @dataclass(frozen=True)
 class Goal:
@@ -42,7 +40,7 @@ class Task:
 
 def read(step):
     """What the step in this folder asks for."""
-    return parsed(tomllib.loads((HERE / f"{step.name[:2]}.toml").read_text("utf-8")))
+    return parsed(tomllib.loads(Path(__file__).with_name(f"{step.name[:2]}.toml").read_text("utf-8")))
 
 
 def parsed(said):

@@ -1,22 +1,20 @@
-"""Each runner of benchmarks/background.py runs a task in a real worker."""
+"""`tutorial bench` runs all ways and compares their files. Each runner of benchmarks/background.py runs a task."""
 
 import json
+import shutil
 import sys
 
 import pytest
 
-from tests.conftest import run
+from runners import NAMES, load, why_not
+from runners.processes import Missing
+from runners.session import Session
+from runners.tables import seen
+from speed import merged
+from tests.conftest import TUTORIAL, run
 from tutorial import ROOT, find_step
 
-BENCHMARKS = ROOT / "benchmarks"
-sys.path += [str(BENCHMARKS), str(find_step("11"))]  # for runners, and for the library and our backends
-
-from runners import NAMES, load, why_not  # noqa: E402
-from runners.processes import Missing  # noqa: E402
-from runners.session import Session  # noqa: E402
-from runners.tables import seen  # noqa: E402
-
-with_servers = [pytest.mark.slow, pytest.mark.services]
+sys.path.append(str(find_step("11")))  # for the library and our backends
 
 
 def runners():
@@ -25,12 +23,11 @@ def runners():
         runner = load(name)
         if sys.version_info < getattr(runner, "PYTHON", (3, 11)):
             continue
+        database, marks = "sqlite", []
         needs_server = hasattr(runner, "DATABASES") or hasattr(runner, "BROKER")
-        if getattr(runner, "BROKER_OR_FILES", False) or not needs_server:
-            yield pytest.param(name, "sqlite", False, id=name)
-        else:
-            database = getattr(runner, "DATABASES", ["sqlite"])[0]
-            yield pytest.param(name, database, True, id=name, marks=with_servers)
+        if servers := needs_server and not getattr(runner, "BROKER_OR_FILES", False):
+            database, marks = getattr(runner, "DATABASES", ["sqlite"])[0], [pytest.mark.slow, pytest.mark.services]
+        yield pytest.param(name, database, servers, id=name, marks=marks)
 
 
 @pytest.mark.server
@@ -52,7 +49,7 @@ def test_a_runner_runs_a_task_and_stops(name, database, servers, tmp_path):
 
 def compared(folder, *options):
     """What the results say of the runners."""
-    command = [sys.executable, BENCHMARKS / "background.py", "--quick", "--database=sqlite"]
+    command = [sys.executable, ROOT / "benchmarks" / "background.py", "--quick", "--database=sqlite"]
     run(*command, f"--output={folder / 'results.json'}", *options)
     return json.loads((folder / "results.json").read_text("utf-8"))["runners"]
 
@@ -81,3 +78,45 @@ def test_a_table_says_in_how_many_rounds_a_task_had_which_outcome():
 def test_a_runner_that_cannot_run_is_left_out_with_a_reason(tmp_path):
     reason = compared(tmp_path, "--runners", "procrastinate")["procrastinate"]["left_out"]
     assert reason.startswith(("Not installed: procrastinate", "It needs postgresql"))
+
+
+@pytest.mark.slow
+# The programs in C write 3,000 books before their memory can be measured.
+@pytest.mark.parametrize(
+    "kind, ways, books",
+    [
+        ("file", 19, 3_000),
+        ("command", 8, 3_000),
+        ("shell", 2, 100_000),
+        ("http", 6, 3_000),
+        ("lines, file, sqlite|C", 3, 100_000),
+    ],
+)
+def test_every_way_gives_the_same_rows(kind, ways, books, tmp_path):
+    options = [f"--books={books}", f"--only={kind},", f"--output={tmp_path / 'speed.json'}"]
+    run(TUTORIAL, "bench", "--rounds=1", *options)
+    measured = json.loads((tmp_path / "speed.json").read_text("utf-8"))["sizes"][str(books)]
+    assert len(measured) == ways
+    assert [key for key, way in measured.items() if not (way["seconds"] > 0 and way["peak_bytes"] > 1e6)] == []
+
+
+def test_what_is_not_measured_stays_if_it_is_of_the_same_machine():
+    sizes = {"10": {"shell": 1}, "3000": {"shell": 2, "native": 3}}
+    before = {"machine": {"cores": 2}, "pages": {"/": 1}, "sizes": sizes}
+    result = {"machine": {"cores": 2, "gcc": "12"}, "sizes": {"3000": {"native": 4}}}
+    assert merged(before, result) == result | {
+        "pages": {"/": 1},
+        "sizes": {"10": {"shell": 1}, "3000": {"shell": 2, "native": 4}},
+    }
+    assert merged(before | {"machine": {"cores": 4}}, result) == result
+
+
+def test_a_way_that_gives_other_rows_is_found(tmp_path):
+    shutil.copytree(ROOT / "benchmarks", tmp_path / "benchmarks")
+    path = tmp_path / "benchmarks" / "ladder" / "lines.py"
+    assert "raw=True" in path.read_text("utf-8")
+    path.write_text(path.read_text("utf-8").replace("raw=True", "raw=False"), "utf-8")
+    # Three ways: columns, batches and lines.
+    command = [sys.executable, "benchmarks/speed.py", "--books=2000", "--rounds=1", "--only=s, file, sqlite"]
+    failed = run(*command, f"--output={tmp_path / 'speed.json'}", cwd=tmp_path, code=1)
+    assert "gave other rows than the ways before it" in failed.stderr
