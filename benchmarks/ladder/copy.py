@@ -12,7 +12,7 @@ PREFIX = 6  # bytes before each line: how many columns the row has, and how long
 
 
 def chunks():
-    yield f"{HEADER}\r\n".encode()
+    yield f"{','.join(HEADER)}\r\n".encode()
     sql, parameters = book_lines(Book.objects.all(), raw=True).query.get_compiler(connection=connection).as_sql()
     statement = f"COPY ({sql}) TO STDOUT (FORMAT BINARY)"
     with connection.cursor() as cursor, cursor.copy(statement, parameters) as copy:

@@ -2,12 +2,11 @@
 
 from library.book_csv import counted_chunks
 from library.models import Book
-from library.native import native_reader
+from library.native import read_native
 
 
 def chunks(raw=True):
-    books = Book.objects.all()
-    for chunk, _ in counted_chunks(books, raw, bom=False, read=native_reader(books)):
+    for chunk, _ in counted_chunks(Book.objects.all(), raw, bom=False, read=read_native):
         yield chunk
 
 

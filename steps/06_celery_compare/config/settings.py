@@ -93,7 +93,7 @@ DEFAULT_FROM_EMAIL = "library@example.com"
 MEDIA_ROOT = DATA_DIR / "files"  # no URL leads here, so a view returns these files
 FILE_UPLOAD_PERMISSIONS = None  # no chmod, which many network shares deny
 SITE_URL = site_url("SITE_URL", "http://127.0.0.1:8000")  # for links in emails
-EXPORT_MAIL_LIMIT = number("EXPORT_MAIL_LIMIT", 10_000_000)  # bytes of a whole email
+EXPORT_MAIL_LIMIT = number("EXPORT_MAIL_LIMIT", 10_000_000, most=10**12)  # bytes of a whole email
 EXPORT_RETENTION_DAYS = number("EXPORT_RETENTION_DAYS", 7, most=36_500)
 
 EXPORT_RUNNER = one_of("EXPORT_RUNNER", ["subprocess", "celery"])

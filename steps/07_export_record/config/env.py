@@ -43,11 +43,11 @@ def time_zone(name):
     return zone
 
 
-def number(name, default, least=1, most=10**12):
+def number(name, default, most=1_000_000):
     """Return the whole number that the environment variable has. Raise ImproperlyConfigured if it isn't one."""
     text = os.environ.get(name) or str(default)
-    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-        raise ImproperlyConfigured(f"{name} must be a whole number from {least} to {most:,}, not {text!r}.")
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= most):
+        raise ImproperlyConfigured(f"{name} must be a whole number from 1 to {most:,}, not {text!r}.")
     return int(text)
 
 

@@ -100,7 +100,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 SITE_URL = site_url("SITE_URL", "http://127.0.0.1:8000")  # for links in emails
-EXPORT_MAIL_LIMIT = number("EXPORT_MAIL_LIMIT", 10_000_000)  # bytes of a whole email
+EXPORT_MAIL_LIMIT = number("EXPORT_MAIL_LIMIT", 10_000_000, most=10**12)  # bytes of a whole email
 
 EXPORT_RUNNER = one_of("EXPORT_RUNNER", ["subprocess", "celery"])
 CELERY_BROKER_URL = broker("CELERY_BROKER_URL")

@@ -41,7 +41,9 @@ def email_about(export):
         f"Your export of {export.rows_done:,} books" if is_done else "Your export failed",
         render_to_string("exports/email.txt", context),
         to=[export.owner.email],
-        headers={"Auto-Submitted": "auto-generated"},  # so that no holiday notice comes back
+        headers={
+            "Auto-Submitted": "auto-generated",  # so that no holiday notice comes back
+        },
     )
     if attachment:
         # As text, an email can change its line breaks.

@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import close_old_connections, models
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -17,11 +18,23 @@ class State(models.TextChoices):
     FAILED = "failed", "Failed"
 
 
+RUNNING = Q(state=State.RUNNING)
+ACTIVE = Q(state__in=[State.WAITING, State.RUNNING])
+
+
+def change(row, condition, **values):
+    """Change the row if it fulfils the condition. Return whether it did."""
+    is_changed = type(row).objects.filter(condition, pk=row.pk).update(**values) == 1
+    if is_changed:
+        row.refresh_from_db()
+    return is_changed
+
+
 class Export(models.Model):
     """A user's request for a file of books.
 
-    Only claim(), finish() and fail() change the state. Each is one UPDATE with a condition,
-    so of two processes that try the same, one gets True and the other False.
+    Only claim(), finish() and fail() change the state.
+    Each is one UPDATE with a condition, so of two processes that try the same, only one succeeds.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -39,7 +52,9 @@ class Export(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
-        indexes = [models.Index(fields=["owner", "-created_at"], name="export_owner")]
+        indexes = [
+            models.Index(fields=["owner", "-created_at"], name="export_owner"),
+        ]
 
     def __str__(self):
         return f"{self.name} ({self.get_state_display()})"
@@ -65,7 +80,7 @@ class Export(models.Model):
 
     def claim(self):
         """Change the state from waiting to running. Return whether this process did it."""
-        return self.change_state([State.WAITING], State.RUNNING, started_at=timezone.now())
+        return change(self, Q(state=State.WAITING), state=State.RUNNING, started_at=timezone.now())
 
     def report(self, **numbers):
         """Save rows_total or rows_done while the export is running.
@@ -80,22 +95,14 @@ class Export(models.Model):
         name = default_storage.save(f"exports/{self.pk}.csv", file)
         close_old_connections()  # it all took so long that the database may have closed this connection
         result = {"file": name, "size": file.size, "rows_done": rows, "rows_total": rows}
-        is_done = self.change_state([State.RUNNING], State.DONE, finished_at=timezone.now(), **result)
+        is_done = change(self, RUNNING, state=State.DONE, finished_at=timezone.now(), **result)
         if not is_done:
             default_storage.delete(name)
         return is_done
 
     def fail(self, error):
         """Change the state to failed. `error` is a sentence for the user."""
-        active = [State.WAITING, State.RUNNING]
-        return self.change_state(active, State.FAILED, error=error, finished_at=timezone.now())
-
-    def change_state(self, before, state, **values):
-        """Change the state if it is one of `before`. Return whether it was."""
-        rows = Export.objects.filter(pk=self.pk, state__in=before).update(state=state, **values)
-        if rows:
-            self.refresh_from_db()
-        return rows == 1
+        return change(self, ACTIVE, state=State.FAILED, error=error, finished_at=timezone.now())
 
 
 class Delivery(models.Model):

@@ -38,10 +38,10 @@ class StartAfterCommit(BaseTaskBackend):
             errors=[],
             worker_ids=[],
         )
-        transaction.on_commit(partial(self.start_or_fail, result))
+        transaction.on_commit(partial(self.try_to_start, result))
         return result
 
-    def start_or_fail(self, result):
+    def try_to_start(self, result):
         """Start the task. If that fails, log the error and send the signal task_finished."""
         try:
             self.start(result)

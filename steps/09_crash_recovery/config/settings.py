@@ -21,7 +21,7 @@ import django
 from kombu.transport import TRANSPORT_ALIASES
 
 from backends.compat import APPS
-from config.env import broker, database, number, one_of, seconds, site_url, time_zone
+from config.env import broker, database, number, one_of, site_url, time_zone
 from config.mail import mailer, settings_before_6_1
 from config.storage import storage
 
@@ -107,7 +107,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 SITE_URL = site_url("SITE_URL", "http://127.0.0.1:8000")  # for links in emails
-EXPORT_MAIL_LIMIT = number("EXPORT_MAIL_LIMIT", 10_000_000)  # bytes of a whole email
+EXPORT_MAIL_LIMIT = number("EXPORT_MAIL_LIMIT", 10_000_000, most=10**12)  # bytes of a whole email
 
 TASKS = {
     "database": {"BACKEND": "django_tasks_db.DatabaseBackend"},
@@ -115,9 +115,9 @@ TASKS = {
     "celery": {"BACKEND": "backends.celery.CeleryBackend"},
 }
 EXPORT_RUNNER = one_of("EXPORT_RUNNER", list(TASKS))
-EXPORT_LEASE = seconds("EXPORT_LEASE", 60)  # seconds without a heartbeat until a worker counts as dead
-EXPORT_START_TIMEOUT = seconds("EXPORT_START_TIMEOUT", 300)  # seconds until the reaper starts a waiting export again
-EXPORT_BACKOFF = seconds("EXPORT_BACKOFF", 10)  # seconds before the second try, and twice as long before each later one
+EXPORT_LEASE = number("EXPORT_LEASE", 60)  # seconds without a heartbeat until a worker counts as dead
+EXPORT_START_TIMEOUT = number("EXPORT_START_TIMEOUT", 300)  # seconds until the reaper starts a waiting export again
+EXPORT_BACKOFF = number("EXPORT_BACKOFF", 10)  # seconds before the second try, and twice as long before each later one
 
 CELERY_BROKER_URL = broker("CELERY_BROKER_URL")
 CELERY_TASK_DEFAULT_QUEUE = os.environ.get("CELERY_TASK_DEFAULT_QUEUE") or "exports"

@@ -34,7 +34,7 @@ def recover_export(export):
 def recover_email(delivery):
     """Enqueue the export again, so that its task sends the email. Return whether something was done."""
     if delivery.claimed_at:  # the process died while it was sending, or just before or after
-        return delivery.end(delivery.token, NOT_KNOWN, OVERDUE)
+        return delivery.end(delivery.token, NOT_KNOWN, UNSETTLED & OVERDUE)
     return not is_queued(run_export, str(delivery.pk)) and requeue(delivery)
 
 

@@ -34,7 +34,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
 SECURE_REDIRECT_EXEMPT = ["^health/$"]  # the monitor uses plain HTTP
 # Browsers remember this time. Begin with an hour, and use a year (31536000) when everything works.
-SECURE_HSTS_SECONDS = number("SECURE_HSTS_SECONDS", 3600)
+SECURE_HSTS_SECONDS = number("SECURE_HSTS_SECONDS", 3600, most=10**9)
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # HSTS for subdomains is for the owner of the domain
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 CSRF_TRUSTED_ORIGINS = [SITE_URL]

@@ -22,7 +22,7 @@ import django
 from kombu.transport import TRANSPORT_ALIASES
 
 from backends.compat import APPS
-from config.env import broker, database, number, one_of, seconds, site_url, time_zone
+from config.env import broker, database, number, one_of, site_url, time_zone
 from config.mail import mailer, settings_before_6_1
 from config.storage import storage
 
@@ -95,14 +95,14 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 # A second connection to the same database. A running export saves its progress over this connection.
 DATABASES["progress"] = {**DATABASES["default"], "TEST": {"MIRROR": "default"}}
 
-# A third connection, on which the books are read. Its transactions see one state of the database from their first query
-# to their last, whatever others write. On SQLite, they don't keep others from writing.
-SNAPSHOT = {"transaction_mode": "DEFERRED"}
+# A third connection, on which the books are read. It differs from the second in one option, so that a transaction sees
+# one state of the database from its first query to its last, whatever others write.
+SNAPSHOT = {"transaction_mode": "DEFERRED"}  # on SQLite, it doesn't keep others from writing
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     from psycopg import IsolationLevel
 
     SNAPSHOT = {"isolation_level": IsolationLevel.REPEATABLE_READ}
-DATABASES["snapshot"] = {**DATABASES["progress"], "OPTIONS": {**DATABASES["default"].get("OPTIONS", {}), **SNAPSHOT}}
+DATABASES["snapshot"] = DATABASES["progress"] | {"OPTIONS": DATABASES["progress"].get("OPTIONS", {}) | SNAPSHOT}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 MAILERS = {"default": mailer(os.environ.get("EMAIL_URL"), DATA_DIR / "mail")}
@@ -119,7 +119,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 SITE_URL = site_url("SITE_URL", "http://127.0.0.1:8000")  # for links in emails
-EXPORT_MAIL_LIMIT = number("EXPORT_MAIL_LIMIT", 10_000_000)  # bytes of a whole email
+EXPORT_MAIL_LIMIT = number("EXPORT_MAIL_LIMIT", 10_000_000, most=10**12)  # bytes of a whole email
 
 TASKS = {
     "database": {"BACKEND": "django_tasks_db.DatabaseBackend"},
@@ -127,13 +127,13 @@ TASKS = {
     "celery": {"BACKEND": "backends.celery.CeleryBackend"},
 }
 EXPORT_RUNNER = one_of("EXPORT_RUNNER", list(TASKS))
-EXPORT_LEASE = seconds("EXPORT_LEASE", 60)  # seconds without a heartbeat until a worker counts as dead
-EXPORT_START_TIMEOUT = seconds("EXPORT_START_TIMEOUT", 300)  # seconds until the reaper starts a waiting export again
-EXPORT_TIME_LIMIT = seconds("EXPORT_TIME_LIMIT", 3600)  # seconds, after which a try is stopped
+EXPORT_LEASE = number("EXPORT_LEASE", 60)  # seconds without a heartbeat until a worker counts as dead
+EXPORT_START_TIMEOUT = number("EXPORT_START_TIMEOUT", 300)  # seconds until the reaper starts a waiting export again
+EXPORT_TIME_LIMIT = number("EXPORT_TIME_LIMIT", 3600)  # seconds, after which a try is stopped
 EXPORT_MAX_RUNNING = number("EXPORT_MAX_RUNNING", 4)  # processes at a time; only the subprocess backend starts any
 EXPORT_QUOTA = number("EXPORT_QUOTA", 100)  # exports that a user can have: waiting, running, or with a file
 EXPORT_RETENTION_DAYS = number("EXPORT_RETENTION_DAYS", 7, most=36_500)  # days that a file is kept
-EXPORT_BACKOFF = seconds("EXPORT_BACKOFF", 10)  # seconds before the second try, and twice as long before each later one
+EXPORT_BACKOFF = number("EXPORT_BACKOFF", 10)  # seconds before the second try, and twice as long before each later one
 
 CELERY_BROKER_URL = broker("CELERY_BROKER_URL")
 CELERY_TASK_DEFAULT_QUEUE = os.environ.get("CELERY_TASK_DEFAULT_QUEUE") or "exports"

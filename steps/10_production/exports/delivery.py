@@ -36,7 +36,8 @@ def deliver(export):
     delivery = getattr(export, "delivery", None)
     if delivery is None or delivery.claimed_at or delivery.error:
         return
-    connection, token, text_began = new_connection(), delivery.token, threading.Event()
+    connection = mail.mailers.default if django.VERSION >= (6, 1) else mail.get_connection()
+    token, text_began = delivery.token, threading.Event()
     try:
         email = email_about(export)
         connection.open()  # an error up to here means that nothing was sent
@@ -94,10 +95,6 @@ def before_text(connection, call):
         smtp.send = call_and_send
     else:  # other backends don't tell, so their emails may be sent from the start
         call()
-
-
-def new_connection():
-    return mail.mailers.default if django.VERSION >= (6, 1) else mail.get_connection()
 
 
 def email_about(export, with_file=True):

@@ -30,6 +30,14 @@ ACTIVE = Q(state__in=[State.WAITING, State.RUNNING])
 OVERDUE = Q(lease_until__lt=Now())
 
 
+def change(row, condition, **values):
+    """Change the row if it fulfils the condition. Return whether it did."""
+    is_changed = type(row).objects.filter(condition, pk=row.pk).update(**values) == 1
+    if is_changed:
+        row.refresh_from_db()
+    return is_changed
+
+
 class LeaseLost(Exception):
     """The export was cancelled or deleted, or another process has taken it over."""
 
@@ -129,7 +137,7 @@ class Export(models.Model):
         token, lease = self.token + 1, from_now(settings.EXPORT_LEASE)
         new = {"token": token, "tries_left": self.tries_left - 1, "rows_done": 0}
         new |= {"state": State.RUNNING, "started_at": Now(), "lease_until": lease}
-        return token if self.change(free & Q(token=self.token), **new) else None
+        return token if change(self, free & Q(token=self.token), **new) else None
 
     def report(self, token, **numbers):
         """Save rows_total or rows_done, and extend the lease. Raise LeaseLost if the token isn't valid anymore.
@@ -147,12 +155,12 @@ class Export(models.Model):
 
     def release(self, token, seconds):
         """Change the state back to waiting. The reaper waits for `seconds`."""
-        return self.change(RUNNING & Q(token=token), state=State.WAITING, lease_until=from_now(seconds))
+        return change(self, RUNNING & Q(token=token), state=State.WAITING, lease_until=from_now(seconds))
 
     def requeue(self):
         """Change the state of an overdue export back to waiting."""
         lease = from_now(settings.EXPORT_START_TIMEOUT)
-        return self.change(ACTIVE & OVERDUE & Q(token=self.token), state=State.WAITING, lease_until=lease)
+        return change(self, ACTIVE & OVERDUE & Q(token=self.token), state=State.WAITING, lease_until=lease)
 
     def finish(self, token, file, rows):
         """Save the file, then change the state to done. Raise LeaseLost if the token isn't valid anymore."""
@@ -170,12 +178,12 @@ class Export(models.Model):
 
     def cancel(self):
         """Change the state to cancelled. A worker notices it at its next report, and stops."""
-        return self.change(ACTIVE, state=State.CANCELLED, finished_at=timezone.now())
+        return change(self, ACTIVE, state=State.CANCELLED, finished_at=timezone.now())
 
     def expire(self):
         """Change the state to expired, and delete the file."""
         name = self.file.name
-        if is_expired := self.change(Q(state=State.DONE), state=State.EXPIRED, file=""):
+        if is_expired := change(self, Q(state=State.DONE), state=State.EXPIRED, file=""):
             default_storage.delete(name)
             unsent = Delivery.objects.filter(UNSETTLED, export=self, claimed_at=None)
             unsent.update(error="The file expired before the email could be sent.")
@@ -184,17 +192,10 @@ class Export(models.Model):
     def end(self, condition, **values):
         """Change the state to done or failed, and record in the same transaction that an email is due."""
         with transaction.atomic():
-            is_ended = self.change(condition, finished_at=timezone.now(), **values)
+            is_ended = change(self, condition, finished_at=timezone.now(), **values)
             if is_ended and self.owner.email:
                 Delivery.objects.get_or_create(export=self)
         return is_ended
-
-    def change(self, condition, **values):
-        """Change the row if it fulfils the condition. Return whether it did."""
-        is_changed = Export.objects.filter(condition, pk=self.pk).update(**values) == 1
-        if is_changed:
-            self.refresh_from_db()
-        return is_changed
 
 
 UNSETTLED = Q(sent_at=None, error="")
@@ -219,25 +220,18 @@ class Delivery(models.Model):
     def claim(self):
         """Return a token, or None if another process has sent the email, or is sending it."""
         token, lease = self.token + 1, from_now(EMAIL_LEASE)
-        free = Q(claimed_at=None, token=self.token)
-        return token if self.change(free, token=token, claimed_at=Now(), lease_until=lease) else None
+        free = UNSETTLED & Q(claimed_at=None, token=self.token)
+        return token if change(self, free, token=token, claimed_at=Now(), lease_until=lease) else None
 
     def release(self, token, seconds):
         """Give the email back, because it was certainly not sent. The reaper waits for `seconds`."""
-        return self.change(Q(token=token), claimed_at=None, lease_until=from_now(seconds))
+        return change(self, UNSETTLED & Q(token=token), claimed_at=None, lease_until=from_now(seconds))
 
     def requeue(self):
         """Extend the lease of an overdue email, so that a task can send it."""
         lease = from_now(settings.EXPORT_START_TIMEOUT)
-        return self.change(OVERDUE & Q(token=self.token), lease_until=lease)
+        return change(self, UNSETTLED & OVERDUE & Q(token=self.token), lease_until=lease)
 
     def end(self, token, error="", condition=UNSETTLED):
         """Record that the email was sent, or why not. `error` is a sentence for the user."""
-        return self.change(condition & Q(token=token), sent_at=None if error else Now(), error=error)
-
-    def change(self, condition, **values):
-        """Change the row if the email isn't settled, and the row fulfils the condition. Return whether it did."""
-        is_changed = Delivery.objects.filter(UNSETTLED & condition, pk=self.pk).update(**values) == 1
-        if is_changed:
-            self.refresh_from_db()
-        return is_changed
+        return change(self, condition & Q(token=token), sent_at=None if error else Now(), error=error)

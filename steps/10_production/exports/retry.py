@@ -15,7 +15,6 @@ class RetryLater(Exception):
     """
 
     def __init__(self, seconds, release):
-        super().__init__(f"again in {seconds} s")
         self.seconds, self.release = seconds, release
 
 

@@ -247,7 +247,7 @@ MAIL_FAULTS = {
     "mail greylisted": ("RCPT", "450 try later"),
     "broken after DATA": ("END", None),
 }
-START = "backends.base.StartAfterCommit.start_or_log before"
+START = "backends.base.StartAfterCommit.try_to_start before"
 KILLS = {
     "site killed between export and task": (START, ["subprocess", *CELERY]),
     "killed between task and claim": ("exports.models.Export.claim before", RUNNERS),

@@ -37,10 +37,10 @@ class StartAfterCommit(BaseTaskBackend):
             errors=[],
             worker_ids=[],
         )
-        transaction.on_commit(partial(self.start_or_log, result))
+        transaction.on_commit(partial(self.try_to_start, result))
         return result
 
-    def start_or_log(self, result):
+    def try_to_start(self, result):
         """Start the task. If that fails, log the error. The caller has its answer already."""
         try:
             self.start(result)

@@ -12,9 +12,10 @@ django_application = get_wsgi_application()
 
 
 def application(environ, start_response):
-    """Let Django answer the request. If Django can't even read its headers, answer 400.
+    """Answer 400 to headers that Django can't read, because Django fails before it calls the first middleware.
 
-    For example, Django takes the hex in `Content-Type: text/plain; charset=hex` for the name of a charset.
+    Scanners send them to each public site, for example `Content-Type: text/plain; charset=hex`. Otherwise each of these
+    requests would be a 500, with a traceback in the log.
     """
     try:
         return django_application(environ, start_response)

@@ -1,4 +1,4 @@
-"""A program that reads one column of a SQLite file with ADBC. Its request is JSON on standard input.
+"""A program that reads one column of a SQLite file with ADBC. Its only argument is a request as JSON.
 
 It writes messages to standard output: the number of rows, the number of bytes, and the bytes. The last one is empty.
 """
@@ -60,9 +60,6 @@ def one_row(values):
 
 if __name__ == "__main__":
     try:
-        write_messages(json.load(sys.stdin.buffer), sys.stdout.buffer)  # bytes, whatever PYTHONIOENCODING is
-        sys.stdout.flush()
-    except BrokenPipeError:
-        sys.exit(1)
+        write_messages(json.loads(sys.argv[1]), sys.stdout.buffer)
     except Exception as error:
         sys.exit((str(error).splitlines() or [type(error).__name__])[0])

@@ -1,4 +1,4 @@
-"""Write books as CSV: RFC 4180, UTF-8, with a header. The database writes the lines."""
+"""Write books as CSV: RFC 4180, UTF-8, with a header."""
 
 from contextlib import closing
 from itertools import islice
@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from library.csv_lines import book_lines
 
-HEADER = "title,author,isbn,genre,language,published_on,pages,price"
+HEADER = ["title", "author", "isbn", "genre", "language", "published_on", "pages", "price"]
 BATCH = 2_000  # books in a chunk
 BOM = "\ufeff"  # at the start of a file, it tells Excel that the file is UTF-8
 
@@ -51,14 +51,14 @@ def write_csv(queryset, file, raw=False, bom=False, progress=None, read=read_lin
 
 def counted_chunks(queryset, raw, bom, read=read_lines):
     """Yield each chunk with the number of books that have been read so far."""
-    header = f"{BOM if bom else ''}{HEADER}\r\n".encode()
+    header = f"{BOM if bom else ''}{','.join(HEADER)}\r\n".encode()
     number = 0
+    chunks = read(book_lines(queryset.using("snapshot"), raw))
     # In a transaction, PgBouncer keeps the connection, and the cursor of PostgreSQL returns its first row immediately.
-    with transaction.atomic(using="snapshot"):
-        with closing(read(book_lines(queryset.using("snapshot"), raw))) as chunks:
-            for chunk, lines in chunks:
-                number += lines
-                yield header + chunk, number
-                header = b""
+    with transaction.atomic(using="snapshot"), closing(chunks):  # ends the query when the client disconnects
+        for chunk, lines in chunks:
+            number += lines
+            yield header + chunk, number
+            header = b""
     if header:
         yield header, 0

@@ -16,10 +16,7 @@ AHEAD = 16  # chunks that wait for the thread
 @contextmanager
 def compressed(file, method, name):
     """Yield a file whose bytes arrive compressed in `file`. `name` is the name inside the archive."""
-    if method is None:
-        yield file
-        return
-    output = Output(file)
+    output = SimpleNamespace(write=file.write, flush=file.flush, tell=file.tell, seek=file.seek)
     with ExitStack() as stack:
         if method == "gzip":
             # Level 6, as in the program gzip. Python's default, 9, takes a third longer and saves less than 1 %.
@@ -43,16 +40,6 @@ def compressed(file, method, name):
             raise
 
 
-class Output:
-    """A file whose `write` can be replaced."""
-
-    def __init__(self, file):
-        self.file, self.write = file, file.write
-
-    def __getattr__(self, name):
-        return getattr(self.file, name)
-
-
 @contextmanager
 def in_thread(file):
     """Yield a file whose writes happen in a thread, so the database is read while earlier data is compressed.
@@ -60,16 +47,14 @@ def in_thread(file):
     A compressor releases Python's lock, so the thread uses a second core. An error is raised by a later write, or at
     the end.
     """
-    thread, waiting = ThreadPoolExecutor(1), deque()
+    waiting = deque()
+    with ThreadPoolExecutor(1) as thread:
 
-    def write(data):
-        if len(waiting) == AHEAD:
-            waiting.popleft().result()
-        waiting.append(thread.submit(file.write, data))
+        def write(data):
+            if len(waiting) == AHEAD:
+                waiting.popleft().result()
+            waiting.append(thread.submit(file.write, data))
 
-    try:
         yield SimpleNamespace(write=write)
         for written in waiting:
             written.result()
-    finally:
-        thread.shutdown(cancel_futures=True)

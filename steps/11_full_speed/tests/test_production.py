@@ -91,7 +91,7 @@ def test_what_is_for_learning_only_is_refused(db, settings):
         ("EMAIL_FROM", "library", "EMAIL_FROM must be an address"),
         ("EMAIL_FROM", "Library library@books.example.com", "EMAIL_FROM must be an address"),
         ("EMAIL_FROM", "a@example.com, b@example.com", "EMAIL_FROM must be an address"),
-        ("EXPORT_QUOTA", "none", "EXPORT_QUOTA must be a whole number from 1 to 1,000,000,000,000, not 'none'."),
+        ("EXPORT_QUOTA", "none", "EXPORT_QUOTA must be a whole number from 1 to 1,000,000, not 'none'."),
         ("EXPORT_RETENTION_DAYS", "9999999", "EXPORT_RETENTION_DAYS must be a whole number from 1 to 36,500"),
         ("EXPORT_TIME_LIMIT", "0", "EXPORT_TIME_LIMIT must be a whole number from 1"),
     ],

@@ -51,22 +51,23 @@ class Command(BaseCommand):
             raise CommandError(database_message(error)) from error
         if "COMPARE_RUNNERS" not in os.environ:  # run again in a temporary folder, with a queue of its own
             with tempfile.TemporaryDirectory(prefix="compare-") as folder:
-                own = {"COMPARE_RUNNERS": "1", "DATA_DIR": folder, "EMAIL_URL": "", "EXPORT_RUNNER": "celery"}
+                own = {"COMPARE_RUNNERS": f"{folder}/table", "DATA_DIR": folder, "EMAIL_URL": ""}
                 own["CELERY_TASK_DEFAULT_QUEUE"] = Path(folder).name
-                command = [sys.executable, *sys.argv]
-                sys.exit(subprocess.run(command, env={**os.environ, **own}).returncode)
+                # Each export prints a line, so that process leaves its table in a file.
+                run = subprocess.run([sys.executable, *sys.argv], env={**os.environ, **own}, stdout=subprocess.DEVNULL)
+                if run.returncode == 0:
+                    self.stdout.write(Path(own["COMPARE_RUNNERS"]).read_text())
+                sys.exit(run.returncode)
         measured = {name: {row: [] for row in ROWS} for name in RUNNERS}
         for number in range(rounds):
             for name in RUNNERS:
                 self.stderr.write(f"Round {number + 1} of {rounds}: {name}")
-                with no_output():
-                    figures = measure(name, exports, filters_from(options))
-                for row, value in figures.items():
+                for row, value in measure(name, exports, filters_from(options)).items():
                     measured[name][row].append(value)
         results = {
             name: {row: statistics.median(each) for row, each in rows.items()} for name, rows in measured.items()
         }
-        self.stdout.write(table(results, exports))
+        Path(os.environ["COMPARE_RUNNERS"]).write_text(table(results, exports))
         if output:
             output.write_text(json.dumps({"exports": exports, "rounds": measured, "median": results}, indent=2) + "\n")
 
@@ -126,19 +127,6 @@ def worker():
         finally:
             process.terminate()
             process.wait()
-
-
-@contextmanager
-def no_output():
-    """Discard what the child processes print."""
-    output = os.dup(1)
-    with Path(os.devnull).open("wb") as nothing:
-        os.dup2(nothing.fileno(), 1)
-    try:
-        yield
-    finally:
-        os.dup2(output, 1)
-        os.close(output)
 
 
 def memory():

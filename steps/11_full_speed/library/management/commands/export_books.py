@@ -3,7 +3,7 @@
 import sys
 import time
 from argparse import RawDescriptionHelpFormatter
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from library.compression import SUFFIXES, compressed
 from library.errors import database_message
 from library.filter_options import add_filter_options, filters_from, invalid_filters
 from library.filters import filtered_books
-from library.native import NotAvailable, native_reader
+from library.native import read_native, why_not_native
 from library.output import binary_output, say
 from library.signals import sigterm_as_ctrl_c
 
@@ -64,28 +64,19 @@ class Command(BaseCommand):
         name = str(output or csv_name() + SUFFIXES.get(compress, ""))
         if compress and name == "-" and self.stdout.isatty():
             raise CommandError("Refusing to write compressed data to a terminal. Use -o to name a file.")
-        read = reader(books, engine)
+        problem = why_not_native(books)
+        if engine == "native" and problem:
+            raise CommandError(f"--engine native can't be used here: {problem}.")
+        read = read_lines if engine == "orm" or problem else read_native
         target = binary_output(self.stdout) if name == "-" else atomic_file(name, force)
         with clear_errors(name), sigterm_as_ctrl_c(), target as file, progress_bar(books, verbosity) as bar:
-            with compressed(file, compress, csv_name()) as csv_file:
+            with compressed(file, compress, csv_name()) if compress else nullcontext(file) as csv_file:
                 written = write_csv(books, csv_file, raw, bom, lambda number: bar.update(number - bar.n), read)
         if verbosity > 0:
             stream = self.stderr if name == "-" else self.stdout
             say(stream, f"Wrote {written:,} books to {name} in {time.monotonic() - started:.1f} s.")
             if written >= SPREADSHEET_ROWS:
                 say(stream, f"Note: Excel and LibreOffice open only the first {SPREADSHEET_ROWS - 1:,} books.")
-
-
-def reader(books, engine):
-    """Return the `read` argument of write_csv."""
-    if engine == "orm":
-        return read_lines
-    try:
-        return native_reader(books)
-    except NotAvailable as reason:
-        if engine == "native":
-            raise CommandError(f"--engine native can't be used here: {reason}.") from None
-        return read_lines
 
 
 def progress_bar(books, verbosity):
