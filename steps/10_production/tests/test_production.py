@@ -64,8 +64,11 @@ def test_what_is_for_learning_only_is_refused(db, settings):
     with pytest.raises(SystemCheckError) as refused:
         call_command("check", deploy=True)
     assert "(exports.E101) DATABASE_URL names a SQLite file." in str(refused.value)
-    assert "(exports.E102) CELERY_BROKER_URL is a folder of this machine." in str(refused.value)
+    assert "(exports.E102) CELERY_BROKER_URL is for learning only." in str(refused.value)
     assert "(exports.E103) DATA_DIR is inside the code." in str(refused.value)
+    settings.CELERY_BROKER_URL = "memory://"  # a queue within each process
+    with pytest.raises(SystemCheckError, match=r"\(exports.E102\)"):
+        call_command("check", deploy=True)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +94,9 @@ def test_what_is_for_learning_only_is_refused(db, settings):
         ("EMAIL_FROM", "library", "EMAIL_FROM must be an address"),
         ("EMAIL_FROM", "Library library@books.example.com", "EMAIL_FROM must be an address"),
         ("EMAIL_FROM", "a@example.com, b@example.com", "EMAIL_FROM must be an address"),
+        ("EMAIL_FROM", "Library, Town Hall <library@books.example.com>", "EMAIL_FROM must be an address"),
+        ("EMAIL_FROM", "Library <library@books.example.com", "EMAIL_FROM must be an address"),
+        ("EMAIL_FROM", "bücher@example.com", "EMAIL_FROM must be an address"),
         ("EXPORT_QUOTA", "none", "EXPORT_QUOTA must be a whole number from 1 to 1,000,000,000,000, not 'none'."),
         ("EXPORT_RETENTION_DAYS", "9999999", "EXPORT_RETENTION_DAYS must be a whole number from 1 to 36,500"),
         ("EXPORT_TIME_LIMIT", "0", "EXPORT_TIME_LIMIT must be a whole number from 1"),
@@ -99,6 +105,19 @@ def test_what_is_for_learning_only_is_refused(db, settings):
 def test_a_missing_or_wrong_variable_is_named(monkeypatch, tmp_path, name, value, error):
     with pytest.raises(ImproperlyConfigured, match=re.escape(error)):
         production(monkeypatch, tmp_path, **{name: value})
+
+
+@pytest.mark.parametrize(
+    "sender", ['"Library, Town Hall" <library@books.example.com>', "Bücherei <library@bücher.example.com>"]
+)
+def test_a_sender_with_a_name_is_used(monkeypatch, tmp_path, sender):
+    assert production(monkeypatch, tmp_path, EMAIL_FROM=sender)["DEFAULT_FROM_EMAIL"] == sender
+
+
+def test_forms_are_accepted_if_the_site_has_a_port_and_a_folder(monkeypatch, tmp_path):
+    """A browser sends the origin of a form without a folder, and Django compares it with these."""
+    found = production(monkeypatch, tmp_path, SITE_URL="https://books.example.com:8443/library")
+    assert found["CSRF_TRUSTED_ORIGINS"] == ["https://books.example.com:8443"]
 
 
 def test_settings_without_a_backend_are_refused(db, settings):
