@@ -1,6 +1,7 @@
 """The settings and the files of a site that others can reach."""
 
 import json
+import os
 import re
 import runpy
 import shutil
@@ -139,6 +140,44 @@ def test_all_variables_of_the_shipped_file_are_read(library):
     names = re.findall(r"^#?([A-Z0-9_]+)=", (DEPLOY / "library.env").read_text(), re.MULTILINE)
     assert len(names) > 8
     assert [name for name in names if name not in code and not name.startswith(("AWS_", "DJANGO_SETTINGS"))] == []
+
+
+def test_a_shell_reads_the_shipped_file_as_systemd_does():
+    """`check --deploy` gets its variables from a shell, for which & and $ have a meaning."""
+    text = (DEPLOY / "library.env").read_text()
+    command = ["sh", "-c", "set -a; . ./library.env; env"]
+    done = subprocess.run(command, cwd=DEPLOY, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
+    assert done.stderr == ""
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert [line for line in lines if line not in done.stdout.splitlines()] == []
+
+
+# The largest numbers that config/settings.py accepts. The smallest is 1. A try of one second may be too short here.
+MOST = {
+    "EXPORT_MAIL_LIMIT": 10**12,
+    "EXPORT_LEASE": 10**6,
+    "EXPORT_START_TIMEOUT": 10**6,
+    "EXPORT_MAX_RUNNING": 10**12,
+    "EXPORT_QUOTA": 10**12,
+    "EXPORT_RETENTION_DAYS": 36_500,
+    "EXPORT_BACKOFF": 10**6,
+    "SECURE_HSTS_SECONDS": 10**12,
+}
+
+
+@pytest.mark.parametrize(
+    "numbers", [dict.fromkeys(MOST, 1), MOST | {"EXPORT_TIME_LIMIT": 10**6}], ids=["least", "most"]
+)
+def test_an_export_works_with_each_number_at_its_limit(library, numbers):
+    """No mail server listens, so EXPORT_BACKOFF is used too."""
+    library.variables |= ENVIRONMENT | {name: str(number) for name, number in numbers.items()}
+    export_id = library.add_export(genre="novel")
+    done = library.manage("run_task", "exports.tasks.run_export", f'[["{export_id}"], {{}}]')
+    assert (done.returncode, library.export(export_id)["state"]) == (0, "done"), done.stderr
+    assert library.sql("SELECT 1 FROM django_tasks_database_dbtaskresult")  # for the next try to send the email
+    for command in ("reap_exports", "prune_exports"):
+        assert library.manage(command).returncode == 0
+    assert library.export(export_id)["expires_at"]
 
 
 def test_each_line_of_the_log_is_json_with_the_id_of_its_export(library):
