@@ -61,6 +61,10 @@ for alias, database in DATABASES.items():
         given = database.get("OPTIONS", {})  # from DATABASE_URL and config/settings.py
         database["OPTIONS"] = {**given, "options": f"{given.get('options', '')} {FIXED} {timeouts}"}
 
+# collectstatic copies the static files, with a hash in each name. Browsers keep them for years (WhiteNoise).
+STATIC_ROOT = DATA_DIR / "static"
+STORAGES["staticfiles"] = {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
+
 # Django and the exports log JSON objects, one in each line. "export" is the id of the export that the line is about.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 LOGGING["filters"] = {"export": {"()": "exports.logs.ExportFilter"}}

@@ -200,6 +200,7 @@ def test_the_log_of_a_celery_worker_is_json(library):
 
 def test_the_site_uses_https_only_behind_a_proxy_that_says_so(library):
     library.variables |= ENVIRONMENT
+    library.manage("collectstatic", "--noinput")
     host = {"Host": "books.example.com"}
     with library.site(settings="config.production") as site:
         with site.open("/books/", **host) as answer:
@@ -416,6 +417,7 @@ def test_nginx_accepts_the_shipped_configuration_and_sends_the_files(library, tm
     export_id = library.add_export(genre="novel")
     library.manage("run_task", "exports.tasks.run_export", f'[["{export_id}"], {{}}]')
     library.variables |= ENVIRONMENT | {"EXPORT_ACCEL_URL": "/files"}  # with or without / at the end
+    library.manage("collectstatic", "--noinput")
     with (
         library.site(settings="config.production") as site,
         shipped_nginx(site, library, tmp_path) as (front, tls),
@@ -428,6 +430,10 @@ def test_nginx_accepts_the_shipped_configuration_and_sends_the_files(library, tm
             answer = client.get("/books/")
             assert answer.status_code == 200 and "The library" in answer.text
             assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+            (path,) = re.findall(r'href="(/static/library/style\.\w+\.css)"', answer.text)
+            style = client.get(path)
+            assert style.text == (STEP / "library/static/library/style.css").read_text()
+            assert "immutable" in style.headers["Cache-Control"] and style.headers["Content-Encoding"] == "gzip"
             assert client.get("/health/").status_code == 404
             for host in ("evil.example.com", "127.0.0.1"):
                 with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
@@ -453,6 +459,7 @@ def test_nginx_accepts_the_shipped_configuration_and_sends_the_files(library, tm
 def test_one_address_can_have_four_downloads_at_a_time_and_all_can_have_six(large_library, tmp_path, certificate):
     """A slow client occupies a thread of gunicorn, so slow clients must not get them all."""
     large_library.variables |= ENVIRONMENT
+    large_library.manage("collectstatic", "--noinput")
     options = {"headers": {"Host": "books.example.com"}}
     with (
         large_library.site("--threads=8", settings="config.production") as site,
