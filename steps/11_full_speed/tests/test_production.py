@@ -10,6 +10,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from types import SimpleNamespace
 
 import httpx
@@ -232,6 +233,26 @@ def test_the_health_page_counts_overdue_exports_and_is_a_503_without_the_databas
         assert health()[1]["overdue_exports"] == 1
         library.sql("ALTER TABLE exports_export RENAME TO lost")
         assert health() == (503, {"database": "unavailable"})
+
+
+@pytest.mark.services
+def test_the_query_of_the_monitor_counts_waiting_and_failed_exports(postgres):
+    import psycopg
+
+    insert = """
+        INSERT INTO exports_export
+            (id, owner_id, filters, state, token, tries_left, rows_done, file, error, created_at, finished_at)
+        SELECT gen_random_uuid(), min(id), to_jsonb(%s::text), %s, 0, 5, 0, '', '', now() - %s, now() - %s
+        FROM auth_user
+    """
+    with psycopg.connect(postgres) as connection:
+        for number, (state, hours) in enumerate(
+            [("waiting", 2), ("waiting", 3), ("failed", 0), ("failed", 2), ("done", 0), ("running", 5)]
+        ):
+            connection.execute(insert, [str(number), state, *[timedelta(hours=hours)] * 2])
+        found = connection.execute((DEPLOY / "monitor.sql").read_text()).fetchone()
+        connection.rollback()
+    assert found == (2, timedelta(hours=3), 1)
 
 
 @pytest.mark.services
