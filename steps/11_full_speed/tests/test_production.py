@@ -319,13 +319,14 @@ def test_systemd_accepts_the_shipped_units(tmp_path):
     python = tmp_path / "srv/library/.venv/bin/python"
     python.parent.mkdir(parents=True)
     shutil.copy("/bin/true", python)
-    for unit in [*DEPLOY.glob("library-*.*"), *DEPLOY.glob("library-.service.d/*")]:
+    for unit in [*DEPLOY.glob("library-*.*"), *DEPLOY.glob("library-.service.d/*"), *DEPLOY.glob("unit-failed@*")]:
         if unit.is_file():
             copy = tmp_path / unit.relative_to(DEPLOY)
             copy.parent.mkdir(exist_ok=True)
-            copy.write_text(unit.read_text().replace("/srv/library", f"{tmp_path}/srv/library"))
-    units = sorted(str(unit).replace("@", "@1") for unit in tmp_path.glob("library-*") if unit.is_file())
-    assert len(units) == 8
+            text = unit.read_text().replace("\n#OnFailure=", "\nOnFailure=")
+            copy.write_text(text.replace("/srv/library", f"{tmp_path}/srv/library"))
+    units = sorted(str(unit).replace("@", "@1") for unit in tmp_path.iterdir() if unit.is_file())
+    assert len(units) == 9
     checked = subprocess.run([program("systemd-analyze"), "verify", "--man=no", *units], capture_output=True, text=True)
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
     broken = tmp_path / "library-broken.service"
