@@ -15,7 +15,8 @@ def database(name, default):
     url = os.environ.get(name) or default
     try:
         entry = dj_database_url.parse(url)
-        is_valid = (entry["NAME"] or entry.get("OPTIONS")) and not ends_early(url)
+        is_known = entry["ENGINE"].endswith(("sqlite3", "postgresql"))
+        is_valid = is_known and (entry["NAME"] or entry.get("OPTIONS")) and not ends_early(url)
     except ValueError:
         is_valid = False
     if not is_valid:

@@ -3,13 +3,13 @@
 import socket
 import threading
 import uuid
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
 from tests.brokers import rabbitmq, redis
 from tests.exporting import ADDRESS, silent_smtp, wait_for_jobs
-from tests.servers import smtp, wait_for
+from tests.servers import free_port, smtp, wait_for
 from tests.workers import enqueue, worker
 
 pytestmark = [pytest.mark.server, pytest.mark.services, pytest.mark.covers("exports", "config", "tests/workers.py")]
@@ -178,3 +178,15 @@ def test_trap_a_busy_worker_holds_tasks_while_another_has_nothing_to_do(celery_l
                 if prefetch == 1:
                     wait_for_jobs(connections, 2)
                 assert idle.received() == (1 if prefetch == 1 else 0)
+
+
+def test_a_worker_takes_tasks_again_after_redis_was_restarted(library):
+    port = free_port()
+    with smtp() as (url, emails), ExitStack() as stack:
+        library.variables |= {"EXPORT_RUNNER": "celery", "EMAIL_URL": url}
+        with redis(port) as (library.variables["CELERY_BROKER_URL"], _):
+            celery = stack.enter_context(worker(library))
+        wait_for(lambda: "Connection to broker lost" in celery.log.read_text(), "the worker to notice it")
+        with redis(port):
+            enqueue(library, ADDRESS)
+            wait_for(lambda: emails, "the email")

@@ -3,12 +3,12 @@
 import socket
 import threading
 import uuid
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
 from tests.brokers import redis
-from tests.servers import smtp, wait_for
+from tests.servers import free_port, smtp, wait_for
 from tests.workers import enqueue, worker
 
 pytestmark = [pytest.mark.server, pytest.mark.services, pytest.mark.covers("exports", "config", "tests/workers.py")]
@@ -95,3 +95,15 @@ def test_trap_an_export_whose_worker_was_killed_is_running_forever(large_library
     with worker(large_library, **LATE) as second:
         wait_for(lambda: f"Export {export_id} isn't waiting" in second.log.read_text(), "the second delivery")
     assert large_library.export(export_id)["state"] == "running"
+
+
+def test_a_worker_takes_tasks_again_after_redis_was_restarted(library):
+    port = free_port()
+    with smtp() as (url, emails), ExitStack() as stack:
+        library.variables |= {"EXPORT_RUNNER": "celery", "EMAIL_URL": url}
+        with redis(port) as (library.variables["CELERY_BROKER_URL"], _):
+            celery = stack.enter_context(worker(library))
+        wait_for(lambda: "Connection to broker lost" in celery.log.read_text(), "the worker to notice it")
+        with redis(port):
+            enqueue(library)
+            wait_for(lambda: emails, "the email")

@@ -17,7 +17,8 @@ def database(name, default):
     url = os.environ.get(name) or default
     try:
         entry = dj_database_url.parse(url)
-        is_valid = (entry["NAME"] or entry.get("OPTIONS")) and not ends_early(url)
+        is_known = entry["ENGINE"].endswith(("sqlite3", "postgresql"))
+        is_valid = is_known and (entry["NAME"] or entry.get("OPTIONS")) and not ends_early(url)
     except ValueError:
         is_valid = False
     if not is_valid:
@@ -46,7 +47,7 @@ def time_zone(name):
 def number(name, default, most=1_000_000):
     """Return the whole number that the environment variable has. Raise ImproperlyConfigured if it isn't one."""
     text = os.environ.get(name) or str(default)
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= most):
+    if not (re.fullmatch("[0-9]{1,15}", text) and 1 <= int(text) <= most):
         raise ImproperlyConfigured(f"{name} must be a whole number from 1 to {most:,}, not {text!r}.")
     return int(text)
 
@@ -54,7 +55,7 @@ def number(name, default, most=1_000_000):
 def site_url(name, default):
     """Return the URL that links begin with, without a slash at the end. Raise ImproperlyConfigured if it can't work."""
     url = (os.environ.get(name) or default).rstrip("/")
-    if not re.fullmatch(r"https?://[\w.:[\]-]+(/[\w./~-]*)?", url, re.ASCII):
+    if not re.fullmatch(r"https?://([a-zA-Z\d.-]+|\[[\da-fA-F:]+\])(:\d{1,5})?(/[\w./~-]*)?", url, re.ASCII):
         raise ImproperlyConfigured(f"{name} must look like https://books.example.com, not {url!r}.")
     return url
 

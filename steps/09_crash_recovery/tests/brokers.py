@@ -17,9 +17,9 @@ VIRTUAL_HOSTS = 20  # one for each test of one RabbitMQ, which needs some second
 
 
 @contextmanager
-def redis():
-    """Run a new Redis, and yield its URL."""
-    port = free_port()
+def redis(port=None):
+    """Run a new Redis, and yield its URL and its process."""
+    port = port or free_port()
     command = [program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     with tempfile.TemporaryDirectory() as folder, process([*command, "--dir", folder], stdout=subprocess.DEVNULL) as it:
         wait_for(lambda: answers(port), "Redis")

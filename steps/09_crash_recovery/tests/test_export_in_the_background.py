@@ -83,6 +83,19 @@ def test_the_job_survives_ctrl_c_and_the_end_of_the_server(library):
             assert job.is_running() and job.status() != psutil.STATUS_ZOMBIE
 
 
+def test_the_job_survives_the_worker_that_started_it(library):
+    """With --max-requests, gunicorn replaces a worker after so many requests."""
+    with silent_smtp() as (url, connections):
+        library.variables["EMAIL_URL"] = url
+        with library.site("--max-requests=2") as site, logged_in(site) as client:
+            (worker,) = site.process.children()
+            request_export(client)
+            wait_for_jobs(connections)
+            (job,) = library.processes()
+            wait_for(lambda: client.get("/login/").status_code == 200 and not worker.is_running(), "another worker")
+            assert job.is_running() and job.status() != psutil.STATUS_ZOMBIE
+
+
 def test_the_process_needs_no_path_and_no_active_virtual_environment(library):
     """Popen gets sys.executable, the Python of the virtual environment."""
     library.variables |= {"PATH": "", "VIRTUAL_ENV": ""}

@@ -80,3 +80,20 @@ def test_a_failed_export_says_why(page, library):
         expect(page.locator("[data-test=state]")).to_have_text("Waiting")
         library.manage("run_task", "exports.tasks.run_export", f'[["{export_id}"], {{}}]')
         expect(page.locator("[data-test=error]")).to_have_text("These filters are no longer valid.")
+
+
+@pytest.mark.covers("exports/templates", "exports/views.py", "library/templates")
+def test_a_page_goes_on_asking_after_the_server_was_away(page, library):
+    export_id = library.add_export(genre="cookery")
+    with library.site() as site:
+        page.goto(f"http://127.0.0.1:{site.port}/exports/{export_id}/")
+        page.get_by_label("Username").fill("reader")
+        page.get_by_label("Password").fill("reader")
+        page.get_by_role("main").get_by_role("button", name="Log in").click()
+        expect(page.locator("[data-test=state]")).to_have_text("Waiting")
+        page.context.set_offline(True)
+        for _ in range(2):
+            page.wait_for_event("requestfailed")
+        page.context.set_offline(False)
+        library.manage("run_task", "exports.tasks.run_export", f'[["{export_id}"], {{}}]')
+        expect(page.locator("[data-test=error]")).to_have_text("These filters are no longer valid.")

@@ -40,6 +40,7 @@ def read_here(cases):
             ("DATABASE_URL", "postgres://db.example.com"),
             ("DATABASE_URL", "postgres://db.example.com:65536/library"),
             ("DATABASE_URL", "db.sqlite3"),
+            ("DATABASE_URL", "mysql://library:secret@db.example.com/library"),
             ("TIME_ZONE", "Europe"),
             ("TIME_ZONE", "Europe/Lissabon"),
             ("TIME_ZONE", "europe/lisbon "),
@@ -63,6 +64,10 @@ def read_here(cases):
             ("SITE_URL", "https://user:password@books.example.com"),
             ("SITE_URL", "https://books.example.com, https://example.com"),
             ("SITE_URL", "https://bücher.example.com"),
+            ("SITE_URL", "https://our_books.example.com"),  # Django refuses each request for such a host
+            ("SITE_URL", "https://:8443"),
+            ("SITE_URL", "https://books.example.com:8443:8443"),
+            ("SITE_URL", "https://["),  # Python can't split it, so each email would fail
             ("CELERY_BROKER_URL", "amqp://library:2024#secret@mq.example.com/library"),
             ("CELERY_BROKER_URL", "amqp://library:2024/secret@mq.example.com/library"),
             ("CELERY_BROKER_URL", "redis://:2024?secret@mq.example.com/0"),
@@ -78,6 +83,8 @@ def read_here(cases):
             ("EXPORT_MAIL_LIMIT", "10_000_000"),
             ("EXPORT_MAIL_LIMIT", "1e7"),
             ("EXPORT_MAIL_LIMIT", "0"),
+            ("EXPORT_MAIL_LIMIT", "9" * 5_000),  # for more than 4,300 digits, int() has its own error
+            ("EXPORT_MAIL_LIMIT", "1000000000001"),
             ("EXPORT_RETENTION_DAYS", "36501"),
             ("EXPORT_RETENTION_DAYS", "0.5"),
             ("EXPORT_RUNNER", "Celery"),

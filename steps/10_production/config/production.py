@@ -4,7 +4,7 @@ deploy/library.env has all environment variables. A secret or an address has no 
 """
 
 import os
-import re
+from email.policy import default as email_policy
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -17,8 +17,9 @@ SECRET_KEY = required("SECRET_KEY")
 DEBUG = False
 ALLOWED_HOSTS = [*required("ALLOWED_HOSTS").replace(" ", "").split(","), "127.0.0.1"]  # the monitor asks for /health/
 DEFAULT_FROM_EMAIL = required("EMAIL_FROM")
-if not re.fullmatch(r"([^<>@\r\n]*<)?[^<>@\s]+@[^<>@\s]+>?", DEFAULT_FROM_EMAIL):
-    raise ImproperlyConfigured("EMAIL_FROM must be an address, such as library@books.example.com.")
+sender = email_policy.header_factory("From", DEFAULT_FROM_EMAIL)  # Django parses it like this for each email
+if sender.defects or len(sender.addresses) != 1:
+    raise ImproperlyConfigured('EMAIL_FROM must be an address, such as "The Library" <library@books.example.com>.')
 # Without these, the site would use the learner's defaults of config/settings.py.
 for name in ("DATABASE_URL", "EMAIL_URL", "DATA_DIR"):
     required(name)
@@ -37,7 +38,7 @@ SECURE_REDIRECT_EXEMPT = ["^health/$"]  # the monitor uses plain HTTP
 SECURE_HSTS_SECONDS = number("SECURE_HSTS_SECONDS", 3600, most=10**9)
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # HSTS for subdomains is for the owner of the domain
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
-CSRF_TRUSTED_ORIGINS = [SITE_URL]
+CSRF_TRUSTED_ORIGINS = [f"https://{urlsplit(SITE_URL).netloc}"]
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
@@ -59,6 +60,10 @@ for alias, database in DATABASES.items():
         timeouts = os.environ.get("PGOPTIONS") or TIMEOUTS.format(seconds=EXPORT_TIME_LIMIT if reads_exports else 30)
         given = database.get("OPTIONS", {})  # from DATABASE_URL and config/settings.py
         database["OPTIONS"] = {**given, "options": f"{given.get('options', '')} {FIXED} {timeouts}"}
+
+# collectstatic copies the static files, with a hash in each name. Browsers keep them for years (WhiteNoise).
+STATIC_ROOT = DATA_DIR / "static"
+STORAGES["staticfiles"] = {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
 
 # Django and the exports log JSON objects, one in each line. "export" is the id of the export that the line is about.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -34,7 +34,7 @@ def check_defaults(app_configs, **kwargs):
     hint = "Set it to the value of your server, as in deploy/library.env."
     if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         yield Error("DATABASE_URL names a SQLite file.", hint=hint, id="exports.E101")
-    if settings.EXPORT_RUNNER == "celery" and settings.CELERY_BROKER_URL.startswith("filesystem"):
-        yield Error("CELERY_BROKER_URL is a folder of this machine.", hint=hint, id="exports.E102")
+    if settings.EXPORT_RUNNER == "celery" and settings.CELERY_BROKER_URL.startswith(("filesystem", "memory")):
+        yield Error("CELERY_BROKER_URL is for learning only.", hint=hint, id="exports.E102")
     if settings.DATA_DIR.is_relative_to(settings.BASE_DIR):
         yield Error("DATA_DIR is inside the code.", hint=hint, id="exports.E103")

@@ -82,7 +82,9 @@ def export_progress(request, pk):
 @require_safe
 def export_download(request, pk):
     """Return the file. Only the owner of an export can download it."""
-    export = get_object_or_404(request.user.exports, pk=pk, state=State.DONE)
+    export = get_object_or_404(request.user.exports, pk=pk, state__in=[State.DONE, State.EXPIRED])
+    if export.state == State.EXPIRED:  # the page with this link was open for days
+        return render(request, "exports/export_detail.html", {"export": export}, status=410)
     if response := sent_by_others(export):
         return response
     try:

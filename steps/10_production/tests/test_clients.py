@@ -68,6 +68,13 @@ def test_a_form_that_is_sent_again_with_the_back_button_is_one_export(reader):
     assert Export.objects.count() == 1
 
 
+def test_a_download_link_of_a_page_that_was_open_for_days_says_that_the_file_has_expired(reader, done):
+    done.expire()
+    answer = reader.get(f"/exports/{done.pk}/download/")
+    assert answer.status_code == 410
+    assert "The file has expired and was deleted." in answer.content.decode()
+
+
 @pytest.mark.parametrize("path", ["progress/?state=done", *(f"{each}/" for each in BUTTONS)])
 @pytest.mark.parametrize("method", ["get", "head"])
 def test_a_crawler_with_a_session_changes_nothing(reader, done, path, method):

@@ -37,7 +37,7 @@ def check_quota(owner):
     """Raise Refused if the user has too many exports."""
     kept = owner.exports.filter(ACTIVE | Q(state=State.DONE)).count()
     if kept >= settings.EXPORT_QUOTA:
-        raise Refused(429, f"You have {kept} exports. Delete or cancel one of them, and try again.", 3600)
+        raise Refused(429, f"You have too many exports ({kept}). Delete or cancel one, and try again.", 3600)
 
 
 def check_capacity():

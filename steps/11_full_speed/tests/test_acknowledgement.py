@@ -3,12 +3,12 @@
 import socket
 import threading
 import uuid
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
 from tests.brokers import redis
-from tests.servers import smtp, wait_for
+from tests.servers import free_port, smtp, wait_for
 from tests.workers import enqueue, worker
 
 pytestmark = [pytest.mark.server, pytest.mark.services, pytest.mark.covers("exports", "config", "tests/workers.py")]
@@ -83,3 +83,15 @@ def test_a_task_that_is_delivered_again_sends_no_second_email(library, variables
             wait_for(lambda: "succeeded" in second.log.read_text(), "the second delivery")
         assert emails == []
     assert library.export(export_id)["state"] == "done"
+
+
+def test_a_worker_takes_tasks_again_after_redis_was_restarted(library):
+    port = free_port()
+    with smtp() as (url, emails), ExitStack() as stack:
+        library.variables |= {"EXPORT_RUNNER": "celery", "EMAIL_URL": url}
+        with redis(port) as (library.variables["CELERY_BROKER_URL"], _):
+            celery = stack.enter_context(worker(library))
+        wait_for(lambda: "Connection to broker lost" in celery.log.read_text(), "the worker to notice it")
+        with redis(port):
+            enqueue(library)
+            wait_for(lambda: emails, "the email")

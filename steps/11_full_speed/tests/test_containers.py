@@ -88,6 +88,8 @@ def test_the_image_has_the_step_and_no_passwords():
 
 def test_the_web_server_starts_with_the_same_words_everywhere(compose):
     (command,) = re.findall(r"^CMD (.*)$", DOCKERFILE, re.MULTILINE)
-    command = json.loads(command)
-    assert command[:3] == procfile()["web"].split()[:3] == ["python", "-m", "gunicorn"]
-    assert "--bind=0.0.0.0:8000" in command and compose["services"]["web"]["ports"] == ["127.0.0.1:8000:8000"]
+    assert json.loads(command) == ["sh", "-c", procfile()["web"].replace("$PORT", "8000")]
+    assert compose["services"]["web"]["ports"] == ["127.0.0.1:8000:8000"]
+    collect, gunicorn = procfile()["web"].split(" && exec ")  # without the static files, each page is an error
+    unit, python = (DEPLOY / "library-web.service").read_text(), "/srv/library/.venv/bin/python"
+    assert f"ExecStartPre={collect}\nExecStart={gunicorn.partition(' --')[0]}\n" in unit.replace(python, "python")

@@ -1,6 +1,7 @@
 """Tokens, leases, and the reaper: an export ends once, whatever dies."""
 
 import socket
+import threading
 from datetime import timedelta
 
 import pytest
@@ -143,6 +144,18 @@ def test_a_heartbeat_that_cannot_be_saved_does_not_stop_the_job(export, monkeypa
     with job.heartbeat(export, token):
         wait_for(lambda: len(tried) >= 3, "three heartbeats")
     assert set(tried) == {1}
+
+
+def test_a_heartbeat_that_hangs_does_not_hold_the_job(export, monkeypatch, settings):
+    """Its connection to the database may be dead."""
+    settings.EXPORT_LEASE = 0.05  # seconds
+    before, hangs, is_over = threading.enumerate(), threading.Event(), threading.Event()
+    monkeypatch.setattr(Export, "report", lambda *arguments: (hangs.set(), is_over.wait(30)))
+    with job.heartbeat(export, export.claim()):
+        assert hangs.wait(30)
+    (thread,) = [each for each in threading.enumerate() if each not in before]  # it still hangs
+    is_over.set()
+    thread.join()
 
 
 def test_a_storage_that_does_not_answer_is_an_error_within_a_minute(monkeypatch):

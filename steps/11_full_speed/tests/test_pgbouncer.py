@@ -70,7 +70,9 @@ def library(urls, tmp_path):
     """A library behind PgBouncer, with the settings for production. Its site accepts plain HTTP in this test."""
     variables = ENVIRONMENT | {"DJANGO_SETTINGS_MODULE": "tests.settings_production_http"}
     variables |= {"ALLOWED_HOSTS": "127.0.0.1,books.example.com", "EMAIL_URL": "smtp://127.0.0.1:1"}
-    return Library(urls[1], tmp_path, variables)
+    library = Library(urls[1], tmp_path, variables)
+    library.manage("collectstatic", "--noinput")
+    return library
 
 
 @contextmanager

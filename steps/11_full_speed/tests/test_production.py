@@ -1,6 +1,7 @@
 """The settings and the files of a site that others can reach."""
 
 import json
+import os
 import re
 import runpy
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from types import SimpleNamespace
 
 import httpx
@@ -64,8 +66,11 @@ def test_what_is_for_learning_only_is_refused(db, settings):
     with pytest.raises(SystemCheckError) as refused:
         call_command("check", deploy=True)
     assert "(exports.E101) DATABASE_URL names a SQLite file." in str(refused.value)
-    assert "(exports.E102) CELERY_BROKER_URL is a folder of this machine." in str(refused.value)
+    assert "(exports.E102) CELERY_BROKER_URL is for learning only." in str(refused.value)
     assert "(exports.E103) DATA_DIR is inside the code." in str(refused.value)
+    settings.CELERY_BROKER_URL = "memory://"  # a queue within each process
+    with pytest.raises(SystemCheckError, match=r"\(exports.E102\)"):
+        call_command("check", deploy=True)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +96,9 @@ def test_what_is_for_learning_only_is_refused(db, settings):
         ("EMAIL_FROM", "library", "EMAIL_FROM must be an address"),
         ("EMAIL_FROM", "Library library@books.example.com", "EMAIL_FROM must be an address"),
         ("EMAIL_FROM", "a@example.com, b@example.com", "EMAIL_FROM must be an address"),
+        ("EMAIL_FROM", "Library, Town Hall <library@books.example.com>", "EMAIL_FROM must be an address"),
+        ("EMAIL_FROM", "Library <library@books.example.com", "EMAIL_FROM must be an address"),
+        ("EMAIL_FROM", "bücher@example.com", "EMAIL_FROM must be an address"),
         ("EXPORT_QUOTA", "none", "EXPORT_QUOTA must be a whole number from 1 to 1,000,000, not 'none'."),
         ("EXPORT_RETENTION_DAYS", "9999999", "EXPORT_RETENTION_DAYS must be a whole number from 1 to 36,500"),
         ("EXPORT_TIME_LIMIT", "0", "EXPORT_TIME_LIMIT must be a whole number from 1"),
@@ -99,6 +107,19 @@ def test_what_is_for_learning_only_is_refused(db, settings):
 def test_a_missing_or_wrong_variable_is_named(monkeypatch, tmp_path, name, value, error):
     with pytest.raises(ImproperlyConfigured, match=re.escape(error)):
         production(monkeypatch, tmp_path, **{name: value})
+
+
+@pytest.mark.parametrize(
+    "sender", ['"Library, Town Hall" <library@books.example.com>', "Bücherei <library@bücher.example.com>"]
+)
+def test_a_sender_with_a_name_is_used(monkeypatch, tmp_path, sender):
+    assert production(monkeypatch, tmp_path, EMAIL_FROM=sender)["DEFAULT_FROM_EMAIL"] == sender
+
+
+def test_forms_are_accepted_if_the_site_has_a_port_and_a_folder(monkeypatch, tmp_path):
+    """A browser sends the origin of a form without a folder, and Django compares it with these."""
+    found = production(monkeypatch, tmp_path, SITE_URL="https://books.example.com:8443/library")
+    assert found["CSRF_TRUSTED_ORIGINS"] == ["https://books.example.com:8443"]
 
 
 def test_settings_without_a_backend_are_refused(db, settings):
@@ -122,6 +143,44 @@ def test_all_variables_of_the_shipped_file_are_read(library):
     assert [name for name in names if name not in code and not name.startswith(("AWS_", "DJANGO_SETTINGS"))] == []
 
 
+def test_a_shell_reads_the_shipped_file_as_systemd_does():
+    """`check --deploy` gets its variables from a shell, for which & and $ have a meaning."""
+    text = (DEPLOY / "library.env").read_text()
+    command = ["sh", "-c", "set -a; . ./library.env; env"]
+    done = subprocess.run(command, cwd=DEPLOY, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
+    assert done.stderr == ""
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert [line for line in lines if line not in done.stdout.splitlines()] == []
+
+
+# The largest numbers that config/settings.py accepts. The smallest is 1. A try of one second may be too short here.
+MOST = {
+    "EXPORT_MAIL_LIMIT": 10**12,
+    "EXPORT_LEASE": 10**6,
+    "EXPORT_START_TIMEOUT": 10**6,
+    "EXPORT_MAX_RUNNING": 10**12,
+    "EXPORT_QUOTA": 10**12,
+    "EXPORT_RETENTION_DAYS": 36_500,
+    "EXPORT_BACKOFF": 10**6,
+    "SECURE_HSTS_SECONDS": 10**12,
+}
+
+
+@pytest.mark.parametrize(
+    "numbers", [dict.fromkeys(MOST, 1), MOST | {"EXPORT_TIME_LIMIT": 10**6}], ids=["least", "most"]
+)
+def test_an_export_works_with_each_number_at_its_limit(library, numbers):
+    """No mail server listens, so EXPORT_BACKOFF is used too."""
+    library.variables |= ENVIRONMENT | {name: str(number) for name, number in numbers.items()}
+    export_id = library.add_export(genre="novel")
+    done = library.manage("run_task", "exports.tasks.run_export", f'[["{export_id}"], {{}}]')
+    assert (done.returncode, library.export(export_id)["state"]) == (0, "done"), done.stderr
+    assert library.sql("SELECT 1 FROM django_tasks_database_dbtaskresult")  # for the next try to send the email
+    for command in ("reap_exports", "prune_exports"):
+        assert library.manage(command).returncode == 0
+    assert library.export(export_id)["expires_at"]
+
+
 def test_each_line_of_the_log_is_json_with_the_id_of_its_export(library):
     library.variables |= ENVIRONMENT
     export_id = library.add_export(genre="novel")
@@ -142,6 +201,7 @@ def test_the_log_of_a_celery_worker_is_json(library):
 
 def test_the_site_uses_https_only_behind_a_proxy_that_says_so(library):
     library.variables |= ENVIRONMENT
+    library.manage("collectstatic", "--noinput")
     host = {"Host": "books.example.com"}
     with library.site(settings="config.production") as site:
         with site.open("/books/", **host) as answer:
@@ -173,6 +233,26 @@ def test_the_health_page_counts_overdue_exports_and_is_a_503_without_the_databas
         assert health()[1]["overdue_exports"] == 1
         library.sql("ALTER TABLE exports_export RENAME TO lost")
         assert health() == (503, {"database": "unavailable"})
+
+
+@pytest.mark.services
+def test_the_query_of_the_monitor_counts_waiting_and_failed_exports(postgres):
+    import psycopg
+
+    insert = """
+        INSERT INTO exports_export
+            (id, owner_id, filters, state, token, tries_left, rows_done, file, error, created_at, finished_at)
+        SELECT gen_random_uuid(), min(id), to_jsonb(%s::text), %s, 0, 5, 0, '', '', now() - %s, now() - %s
+        FROM auth_user
+    """
+    with psycopg.connect(postgres) as connection:
+        for number, (state, hours) in enumerate(
+            [("waiting", 2), ("waiting", 3), ("failed", 0), ("failed", 2), ("done", 0), ("running", 5)]
+        ):
+            connection.execute(insert, [str(number), state, *[timedelta(hours=hours)] * 2])
+        found = connection.execute((DEPLOY / "monitor.sql").read_text()).fetchone()
+        connection.rollback()
+    assert found == (2, timedelta(hours=3), 1)
 
 
 @pytest.mark.services
@@ -239,13 +319,14 @@ def test_systemd_accepts_the_shipped_units(tmp_path):
     python = tmp_path / "srv/library/.venv/bin/python"
     python.parent.mkdir(parents=True)
     shutil.copy("/bin/true", python)
-    for unit in [*DEPLOY.glob("library-*.*"), *DEPLOY.glob("library-.service.d/*")]:
+    for unit in [*DEPLOY.glob("library-*.*"), *DEPLOY.glob("library-.service.d/*"), *DEPLOY.glob("unit-failed@*")]:
         if unit.is_file():
             copy = tmp_path / unit.relative_to(DEPLOY)
             copy.parent.mkdir(exist_ok=True)
-            copy.write_text(unit.read_text().replace("/srv/library", f"{tmp_path}/srv/library"))
-    units = sorted(str(unit).replace("@", "@1") for unit in tmp_path.glob("library-*") if unit.is_file())
-    assert len(units) == 8
+            text = unit.read_text().replace("\n#OnFailure=", "\nOnFailure=")
+            copy.write_text(text.replace("/srv/library", f"{tmp_path}/srv/library"))
+    units = sorted(str(unit).replace("@", "@1") for unit in tmp_path.iterdir() if unit.is_file())
+    assert len(units) == 9
     checked = subprocess.run([program("systemd-analyze"), "verify", "--man=no", *units], capture_output=True, text=True)
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
     broken = tmp_path / "library-broken.service"
@@ -358,6 +439,7 @@ def test_nginx_accepts_the_shipped_configuration_and_sends_the_files(library, tm
     export_id = library.add_export(genre="novel")
     library.manage("run_task", "exports.tasks.run_export", f'[["{export_id}"], {{}}]')
     library.variables |= ENVIRONMENT | {"EXPORT_ACCEL_URL": "/files"}  # with or without / at the end
+    library.manage("collectstatic", "--noinput")
     with (
         library.site(settings="config.production") as site,
         shipped_nginx(site, library, tmp_path) as (front, tls),
@@ -370,6 +452,10 @@ def test_nginx_accepts_the_shipped_configuration_and_sends_the_files(library, tm
             answer = client.get("/books/")
             assert answer.status_code == 200 and "The library" in answer.text
             assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+            (path,) = re.findall(r'href="(/static/library/style\.\w+\.css)"', answer.text)
+            style = client.get(path)
+            assert style.text == (STEP / "library/static/library/style.css").read_text()
+            assert "immutable" in style.headers["Cache-Control"] and style.headers["Content-Encoding"] == "gzip"
             assert client.get("/health/").status_code == 404
             for host in ("evil.example.com", "127.0.0.1"):
                 with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
@@ -395,6 +481,7 @@ def test_nginx_accepts_the_shipped_configuration_and_sends_the_files(library, tm
 def test_one_address_can_have_four_downloads_at_a_time_and_all_can_have_six(large_library, tmp_path, certificate):
     """A slow client occupies a thread of gunicorn, so slow clients must not get them all."""
     large_library.variables |= ENVIRONMENT
+    large_library.manage("collectstatic", "--noinput")
     options = {"headers": {"Host": "books.example.com"}}
     with (
         large_library.site("--threads=8", settings="config.production") as site,

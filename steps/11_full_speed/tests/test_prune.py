@@ -41,7 +41,7 @@ def test_a_file_is_kept_for_some_days_and_then_its_page_says_that_it_is_gone(
     client.force_login(export.owner)
     page = client.get(export.get_absolute_url()).content.decode()
     assert "Expired" in page and "The file has expired" in page and "Try again" in page
-    assert client.get(f"{export.get_absolute_url()}download/").status_code == 404
+    assert client.get(f"{export.get_absolute_url()}download/").status_code == 410
 
 
 def test_what_killed_workers_have_left_is_deleted_when_it_is_a_day_old(export, capsys, tmp_path):
