@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from library.factories import AWKWARD, BookFactory, awkward_books
 from library.models import Book
-from tests.databases import seeded
 from tests.postgresql import seeded_postgresql
 from tests.servers import gunicorn
 
@@ -71,19 +70,19 @@ def escaped(text):
 
 @pytest.fixture(scope="module")
 def on_postgresql():
-    """The URL of a PostgreSQL database with 8,000 books, like that of test_pgbouncer."""
-    with seeded_postgresql(8_000) as url:
+    """The URL of a PostgreSQL database with 20,000 books."""
+    with seeded_postgresql(20_000) as url:
         yield url
 
 
 @pytest.mark.services
 @pytest.mark.covers("library/book_csv.py")
-def test_postgresql_and_sqlite_give_the_same_bytes(on_postgresql, tmp_path):
+def test_postgresql_and_sqlite_give_the_same_bytes(database, on_postgresql, tmp_path):
     with psycopg.connect(on_postgresql) as connection:  # a server can be set to another format for dates
         connection.execute("ALTER ROLE library SET datestyle = 'German'")
     with (
         gunicorn(on_postgresql, tmp_path / "postgresql.log") as one_site,
-        gunicorn(seeded(8_000), tmp_path / "sqlite.log") as other_site,
+        gunicorn(database, tmp_path / "sqlite.log") as other_site,
     ):
         for query in ("", "?raw=1&bom=1", "?genre=novel&published_from=1950-01-01&q=garden"):
             status, body = one_site.get("/books/download/" + query)
