@@ -1,5 +1,6 @@
 """What the repository's own tests share: copies of the tree that they may spoil, and servers."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -62,8 +63,14 @@ def steps(small):
 
 @pytest.fixture(scope="session")
 def built_site(tmp_path_factory):
-    """The folder of the whole site."""
-    return build_site(tmp_path_factory.mktemp("site"))
+    """The folder of the whole site. If tests run in parallel, one process builds it, and the others wait for it."""
+    temporary = tmp_path_factory.getbasetemp()
+    shared = temporary.parent if "PYTEST_XDIST_WORKER" in os.environ else temporary
+    with (shared / "site.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "site").exists():
+            build_site(shared / "site.part").rename(shared / "site")
+    return shared / "site"
 
 
 def build_site(folder, **options):

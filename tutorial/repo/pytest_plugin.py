@@ -35,6 +35,9 @@ def pytest_load_initial_conftests(early_config, args):
     root = next((each for each in (folder, *folder.parents[:2]) if (each / "steps").is_dir()), None)
     if root and (root / "tutorial").is_dir() and root != tutorial.ROOT:  # another worktree, which has its own plugin
         raise SystemExit(run_pytest(Path.cwd(), early_config.invocation_params.args, {"PYTHONPATH": str(root)}))
+    if root:
+        # Otherwise pytest prepares the asserts of each file again in each process.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if root == folder and (folders := folders_to_run(known.file_or_dir, root)):
         words = early_config.invocation_params.args
         options = [word for word in words if word not in known.file_or_dir]

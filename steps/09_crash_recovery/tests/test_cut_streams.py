@@ -1,11 +1,14 @@
 """Streams that end early: what ends them, what detects it, and what helps."""
 
 import re
+import sqlite3
+from contextlib import closing
 from http.client import IncompleteRead
 
 import pytest
 
-from tests.servers import gunicorn, make_database, manage, nginx
+from tests.databases import copied, seeded
+from tests.servers import gunicorn, nginx
 from tests.streams import DOWNLOAD, download_until_the_timeout, shipped_nginx_conf, unbuffered, warm_up
 
 pytestmark = [
@@ -15,6 +18,11 @@ pytestmark = [
 
 # With more than one thread, gunicorn uses gthread whatever the worker class is.
 SYNC_WITH_SHORT_TIMEOUT = ("--worker-class=sync", "--threads=1", "--timeout=1")
+
+
+def sql(database, statement):
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute(statement)
 
 
 def test_trap_gunicorn_kills_a_sync_worker_that_is_still_sending(large_database, tmp_path):
@@ -52,13 +60,12 @@ def test_over_http_1_1_a_truncated_file_is_an_error(large_database, tmp_path):
 
 
 def test_a_database_error_while_streaming_is_an_error_for_the_client(tmp_path):
-    database = make_database(tmp_path / "library.sqlite3", books=5_000)
+    database = copied(seeded(20_000), tmp_path)
     with gunicorn(database, tmp_path / "gunicorn.log") as site:
         assert site.get(DOWNLOAD)[0] == 200
         # A title that isn't valid UTF-8, as a broken import leaves it.
         spoil = "UPDATE library_book SET title = CAST(x'ff' AS text) WHERE id = (SELECT max(id) FROM library_book)"
-        statement = f"from django.db import connection; connection.cursor().execute({spoil!r})"
-        assert manage(database, "shell", "-c", statement).returncode == 0
+        sql(database, spoil)
         with site.open(DOWNLOAD) as response:
             assert response.status == 200
             with pytest.raises((IncompleteRead, ConnectionError)):
@@ -67,10 +74,11 @@ def test_a_database_error_while_streaming_is_an_error_for_the_client(tmp_path):
 
 
 def test_a_query_that_fails_immediately_is_an_error_page(tmp_path):
-    database = tmp_path / "library.sqlite3"  # without tables
+    database = copied(seeded(20_000), tmp_path)
+    sql(database, "ALTER TABLE library_book RENAME TO lost")
     with gunicorn(database, tmp_path / "gunicorn.log") as site:
         assert site.get(DOWNLOAD)[0] == 500
-        make_database(database, books=10)
+        sql(database, "ALTER TABLE lost RENAME TO library_book")
         with site.open(DOWNLOAD) as response:
             assert response.status == 200
             assert response.headers["Transfer-Encoding"] == "chunked"

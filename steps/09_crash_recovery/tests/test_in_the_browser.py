@@ -21,15 +21,21 @@ WATCH_THE_BAR = """() => {
 }"""
 
 
-@pytest.fixture
-def page():
+@pytest.fixture(scope="module")
+def browser():
     chromium = shutil.which("google-chrome") or program("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page()
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    with browser.new_context() as context:  # with cookies of its own
+        page = context.new_page()
         page.set_default_timeout(30_000)
         yield page
-        browser.close()
 
 
 def test_log_in_filter_export_watch_the_bar_and_download(page, large_library, tmp_path):

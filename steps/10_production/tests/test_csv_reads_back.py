@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from library.factories import AWKWARD, BookFactory, awkward_books
 from library.models import Book
-from tests.servers import gunicorn, make_database, postgresql
+from tests.postgresql import seeded_postgresql
+from tests.servers import gunicorn
 
 # The texts that a column can have. PostgreSQL refuses NUL, and UTF-8 has no lone surrogates.
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60)
@@ -70,8 +71,8 @@ def escaped(text):
 @pytest.fixture(scope="module")
 def on_postgresql():
     """The URL of a PostgreSQL database with 20,000 books."""
-    with postgresql() as url:
-        yield make_database(url, books=20_000)
+    with seeded_postgresql(20_000) as url:
+        yield url
 
 
 @pytest.mark.services
