@@ -8,8 +8,8 @@
 Each runner runs the same jobs in the same project, with the same books, through gunicorn. The database is PostgreSQL if
 it is installed, and each runner that keeps its queue in the database keeps it there. huey has a SQLite file of its own.
 Runners that poll look for new tasks ten times a second, and all of them run two tasks at a time. With --defaults, they
-do both as their package does it if you set nothing. Django's CONN_MAX_AGE is 0, and the
-measurement kept_connections has 600.
+do both as their package does it if you set nothing. Django's CONN_MAX_AGE is 0, except in the measurement
+kept_connections.
 
 First, each runner is measured alone, in several rounds, runners in turn. Measurements that take long are in the first
 round only. Then all runners are idle at the same time. Then several at a time are killed, stopped and so on, and
@@ -48,7 +48,7 @@ from tutorial import find_step
 sys.path.append(str(find_step("11")))  # for library and backends
 
 from runners import NAMES, POLL, PROCESSES, load, why_not
-from runners.measurements import DEFAULTS, EXPORTS, IDLE, KEPT, KILLS, LONG, MEASUREMENTS, ONCE, OUTCOMES, SPEED
+from runners.measurements import DEFAULTS, EXPORTS, IDLE, KEPT, KILLS, LONG, MEASUREMENTS, NEW, ONCE, OUTCOMES, SPEED
 from runners.processes import Missing, Stopped, program, stopped
 from runners.session import Session
 
@@ -72,6 +72,7 @@ class Sizes:
     empty: int = 10_000
     few: int = 30  # tasks, if each starts a process
     seconds: float = 6  # at most, for each phase of the empty tasks
+    connections: int = 300  # empty tasks with new connections to the database, and with kept ones
     once: int = 1_000
     finished: int = 100_000
     soon: float = 2  # seconds, in which a task starts if nothing keeps it from starting
@@ -90,6 +91,7 @@ QUICK = {
     "idle": 2,
     "empty": 50,
     "few": 3,
+    "connections": 20,
     "seconds": 5,
 }
 QUICK |= {"once": 20, "finished": 2_000, "soon": 1, "stop": 7, "failure": 3, "watch": 12}
@@ -219,8 +221,10 @@ def measure(runners, options, sizes, results, kept):
             run(*task)
     for task in each(fast, DEFAULTS, 0, books=sizes.books, defaults=True):
         run(*task)
-    for task in each(fast, KEPT, 0, age=AGE):
-        run(*task)
+    in_database = [name for name in fast if hasattr(load(name), "FINISHED")]
+    for number in range(sizes.rounds):
+        for task in each(in_database, NEW, number) + each(in_database, KEPT, number, age=AGE):
+            run(*task)
     at_the_same_time(len(NAMES), each(fast, IDLE, 0))
     backends = [name for name in runners if name.startswith("tasks_")]
     tasks = []

@@ -149,9 +149,13 @@ def main():
             if books == middle and not options.only:
                 beside = around.measure(house, options.rounds)
                 around.show(console, beside)
-        result = {"machine": house.machine(), "rounds": options.rounds, "sizes": sizes, **beside}
-    before = json.loads(options.output.read_text("utf-8")) if options.output.exists() else {}
-    options.output.write_text(json.dumps(merged(before, result), indent=1) + "\n", "utf-8")
+            save({"machine": house.machine(), "rounds": options.rounds, "sizes": sizes, **beside}, options.output)
+
+
+def save(result, output):
+    """Write the results after each size, because an error with a larger one should not lose them."""
+    before = json.loads(output.read_text("utf-8")) if output.exists() else {}
+    output.write_text(json.dumps(merged(before, result), indent=1) + "\n", "utf-8")
 
 
 def merged(before, result):
@@ -347,4 +351,4 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit("Stopped. No results were saved.")
+        sys.exit("Stopped. The results of the sizes that were complete are saved.")

@@ -97,13 +97,13 @@ def settle(session):
         before = now
 
 
-def empty(session, sizes):
+def empty(session, sizes, count=None):
     """Run tasks that do nothing. With a queue, enqueue all of them before the workers start.
 
     Return the seconds and the CPU seconds of both phases. Each phase ends when its time is over, so `enqueued` and
     `done` can be less than what was asked for.
     """
-    count = sizes.few if starts_processes(session) else sizes.empty
+    count = count or (sizes.few if starts_processes(session) else sizes.empty)
     for each in session.workers:
         each.stop(stop_signal(session))
     before, began, enqueued, keys = session.cpu(), time.monotonic(), 0, []
@@ -135,9 +135,9 @@ def empty(session, sizes):
     return {"enqueued": enqueued, "enqueue": enqueue, "done": ended - already, "done_before": already, "run": run}
 
 
-def kept_connections(session, sizes):
-    """Run the same tasks, but with database connections that stay open (CONN_MAX_AGE)."""
-    return empty(session, sizes)
+def connections(session, sizes):
+    """Run some of these tasks: always the same number, because a long queue costs more for each task."""
+    return empty(session, sizes, sizes.connections)
 
 
 # Outcomes
@@ -477,8 +477,10 @@ SPEED = {"latency": latency, "burst": burst}
 LONG = {"large_burst": large_burst, "empty": empty, "finished": finished}
 # One runner at a time, in the first round, with the defaults of the package
 DEFAULTS = {"defaults": defaults}
-# One runner at a time, in the first round, with another CONN_MAX_AGE
-KEPT = {"kept_connections": kept_connections}
+# One runner at a time, in each round, and only those with their queue in the database
+NEW = {"new_connections": connections}
+# The same, with another CONN_MAX_AGE
+KEPT = {"kept_connections": connections}
 # All runners at the same time, because an idle runner needs little
 IDLE = {"idle": idle}
 # Several runners at the same time, in the first round
@@ -489,4 +491,4 @@ OUTCOMES = {"kill_broker": kill_broker, "stop": stop, "sigterm": sigterm}
 KILLS = {"kill_process": kill_process, "kill_worker": kill_worker}
 # The same with each backend of Django Tasks
 EXPORTS = {"exports": exports}
-MEASUREMENTS = {**SPEED, **LONG, **DEFAULTS, **KEPT, **IDLE, **ONCE, **OUTCOMES, **KILLS, **EXPORTS}
+MEASUREMENTS = {**SPEED, **LONG, **DEFAULTS, **NEW, **KEPT, **IDLE, **ONCE, **OUTCOMES, **KILLS, **EXPORTS}

@@ -197,9 +197,11 @@ class Session:
         with self.reading, suppress(FileNotFoundError), (self.folder / "events").open("rb") as file:
             file.seek(self.read_until)
             for line in file:
+                if not line.endswith(b"\n"):  # it is being written
+                    break
                 event, key, pid, at = json.loads(line)
                 self.known[key].append([event, pid, at])
-            self.read_until = file.tell()
+                self.read_until += len(line)
         return self.known
 
     def seen(self, key, event):

@@ -65,12 +65,11 @@ def yes(value):
     return "yes" if value else "no"
 
 
-def cpu_of_a_task(run):
-    """Write the CPU time of an empty task, and if its queue is in the database, also with kept connections."""
+def cpu_of_a_task(run, name="empty"):
+    """Write the CPU time of an empty task in milliseconds."""
     if not run["idle"][0]["processes"]["workers"]:
         raise ValueError("The site's process starts the tasks.")
-    found = [run["empty"][0], *(run["kept_connections"] if run["finished"][0] else [])]
-    return " → ".join(f"{1000 * sum(each['run']['cpu_seconds'].values()) / each['done']:.1f}" for each in found)
+    return rounds([1000 * sum(each["run"]["cpu_seconds"].values()) / each["done"] for each in run[name]], 1)
 
 
 def seen(run, kill):
@@ -110,7 +109,7 @@ CHANGES = {  # of the packages whose metadata has no such link
     "django-q2": "https://github.com/GDay/django-q2/blob/master/CHANGELOG.md",
 }
 SETTINGS = ("database", "rounds", "books", "clicks", "burst", "large_burst", "empty", "once", "finished", "poll")
-SETTINGS += ("processes", "idle", "failure", "lease", "watch", "stop", "soon")
+SETTINGS += ("connections", "processes", "idle", "failure", "lease", "watch", "stop", "soon")
 TABLES = {
     "times": {
         "response, ms": lambda run: rounds(clicks(run, "answer")),
@@ -135,6 +134,10 @@ TABLES = {
             f"{1000 * median(click['start'] for click in run['finished'][0][when]):,.0f}"
             for when in ("before", "after")
         ),
+    },
+    "kept": {
+        "CPU a task with new connections, ms": lambda run: cpu_of_a_task(run, "new_connections"),
+        "with kept connections, ms": lambda run: cpu_of_a_task(run, "kept_connections"),
     },
     "rules": {
         "starts before the commit": lambda run: yes(run["transaction"][0]["starts_before_commit"]),
