@@ -9,6 +9,9 @@ from tests.servers import program, wait_for
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=30_000)  # ms, because a busy machine needs more than the default of five seconds
+PAGES_ONLY = pytest.mark.covers(  # for tests that write no file
+    "exports", "backends", "config", "library/filters.py", "library/static", "library/templates", "tests/exporting.py"
+)
 
 # The page is reloaded when the state changes, so the script runs in each page, and keeps what it has seen.
 WATCH_THE_BAR = """
@@ -80,6 +83,7 @@ def test_log_in_filter_export_watch_the_bar_and_download(page, large_library, tm
     assert path.read_bytes().count(b",979") == row["books"]  # each ISBN begins with it
 
 
+@PAGES_ONLY
 def test_a_failed_export_says_why(page, library):
     export_id = library.add_export(genre="cookery")
     with library.site() as site:
@@ -110,6 +114,7 @@ def log_in(page, site, path):
     page.get_by_role("main").get_by_role("button", name="Log in").click()
 
 
+@PAGES_ONLY
 def test_a_button_keeps_the_focus_and_can_be_pressed_slowly(page, library):
     export_id = library.add_export()  # nothing runs it, so the page goes on asking
     with library.site() as site:
@@ -126,6 +131,7 @@ def test_a_button_keeps_the_focus_and_can_be_pressed_slowly(page, library):
         expect(page.locator("[data-test=state]")).to_have_text("Cancelled")
 
 
+@PAGES_ONLY
 def test_a_page_whose_export_is_deleted_stops_asking(page, library):
     export_id = library.add_export()
     with library.site() as site:
