@@ -111,6 +111,7 @@ def test_what_is_not_measured_stays_if_it_is_of_the_same_machine():
     assert merged(before | {"machine": {"cores": 4}}, result) == result
 
 
+@pytest.mark.slow
 def test_a_way_that_gives_other_rows_is_found(tmp_path):
     shutil.copytree(ROOT / "benchmarks", tmp_path / "benchmarks")
     path = tmp_path / "benchmarks" / "ladder" / "lines.py"

@@ -180,6 +180,7 @@ def test_trap_a_busy_worker_holds_tasks_while_another_has_nothing_to_do(celery_l
                 assert idle.received() == (1 if prefetch == 1 else 0)
 
 
+@pytest.mark.covers("config/celery.py", "config/settings.py")
 def test_a_worker_takes_tasks_again_after_redis_was_restarted(library):
     port = free_port()
     with smtp() as (url, emails), ExitStack() as stack:

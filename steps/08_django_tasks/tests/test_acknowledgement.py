@@ -97,6 +97,7 @@ def test_trap_an_export_whose_worker_was_killed_is_running_forever(large_library
     assert large_library.export(export_id)["state"] == "running"
 
 
+@pytest.mark.covers("config/celery.py", "config/settings.py")
 def test_a_worker_takes_tasks_again_after_redis_was_restarted(library):
     port = free_port()
     with smtp() as (url, emails), ExitStack() as stack:

@@ -85,6 +85,7 @@ def test_a_task_that_is_delivered_again_sends_no_second_email(library, variables
     assert library.export(export_id)["state"] == "done"
 
 
+@pytest.mark.covers("config/celery.py", "config/settings.py")
 def test_a_worker_takes_tasks_again_after_redis_was_restarted(library):
     port = free_port()
     with smtp() as (url, emails), ExitStack() as stack:

@@ -50,7 +50,7 @@ FORMS = st.sampled_from(
 HEADERS = st.dictionaries(
     st.sampled_from(["hx-request", "accept", "referer", "range"]), st.text("abc=0-9/*;, ", max_size=20)
 )
-PAGES = {200, 286, 301, 302, 400, 404, 405}
+PAGES = {200, 286, 301, 302, 400, 404, 405, 410}
 # PostgreSQL's jsonb can't hold NUL.
 STORED = TEXT.map(lambda text: text.replace("\0", "")) | st.none() | st.integers() | st.lists(st.integers(), max_size=3)
 ERRORS = {"", "These filters are no longer valid.", "Something went wrong. The error has been logged."}
