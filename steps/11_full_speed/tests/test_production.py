@@ -246,6 +246,7 @@ def test_the_query_of_the_monitor_counts_waiting_and_failed_exports(postgres):
         FROM auth_user
     """
     with psycopg.connect(postgres) as connection:
+        connection.execute("TRUNCATE exports_export CASCADE")  # those of other tests, until the rollback
         for number, (state, hours) in enumerate(
             [("waiting", 2), ("waiting", 3), ("failed", 0), ("failed", 2), ("done", 0), ("running", 5)]
         ):
