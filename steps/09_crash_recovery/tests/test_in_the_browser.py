@@ -76,14 +76,19 @@ def test_log_in_filter_export_watch_the_bar_and_download(page, large_library, tm
     assert path.read_bytes().count(b",979") == row["books"]  # each ISBN begins with it
 
 
+def show_waiting(page, site, export_id):
+    """Log in, and see the page of an export that is waiting."""
+    page.goto(f"http://127.0.0.1:{site.port}/exports/{export_id}/")
+    page.get_by_label("Username").fill("reader")
+    page.get_by_label("Password").fill("reader")
+    page.get_by_role("main").get_by_role("button", name="Log in").click()
+    expect(page.locator("[data-test=state]")).to_have_text("Waiting")
+
+
 def test_a_failed_export_says_why(page, library):
     export_id = library.add_export(genre="cookery")
     with library.site() as site:
-        page.goto(f"http://127.0.0.1:{site.port}/exports/{export_id}/")
-        page.get_by_label("Username").fill("reader")
-        page.get_by_label("Password").fill("reader")
-        page.get_by_role("main").get_by_role("button", name="Log in").click()
-        expect(page.locator("[data-test=state]")).to_have_text("Waiting")
+        show_waiting(page, site, export_id)
         library.manage("run_task", "exports.tasks.run_export", f'[["{export_id}"], {{}}]')
         expect(page.locator("[data-test=error]")).to_have_text("These filters are no longer valid.")
 
@@ -92,11 +97,7 @@ def test_a_failed_export_says_why(page, library):
 def test_a_page_goes_on_asking_after_the_server_was_away(page, library):
     export_id = library.add_export(genre="cookery")
     with library.site() as site:
-        page.goto(f"http://127.0.0.1:{site.port}/exports/{export_id}/")
-        page.get_by_label("Username").fill("reader")
-        page.get_by_label("Password").fill("reader")
-        page.get_by_role("main").get_by_role("button", name="Log in").click()
-        expect(page.locator("[data-test=state]")).to_have_text("Waiting")
+        show_waiting(page, site, export_id)
         page.context.set_offline(True)
         for _ in range(2):
             page.wait_for_event("requestfailed")
