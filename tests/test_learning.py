@@ -198,6 +198,8 @@ def test_tests_that_cannot_be_imported_reach_no_goal(tiny):
 def test_an_error_has_its_place_in_the_code_and_what_says_nothing_is_left_out(tiny):
     result, _ = tiny("one, two = 1, 2\n\ndef wait():\n    raise ValueError('no')\n")
     assert "got       answers.py, line 4: ValueError: no\n" in printed(result)
+    result, states = tiny("one, two = 1, 2\n\ndef wait():\n    raise ExceptionGroup('two', [ValueError('no')])\n")
+    assert states[1] == FAILED and "got       ValueError('no')" in printed(result)
     traceback = "Traceback (most recent call last):\n    File 'a.py', line 1\n      b()\n  KeyError: 'c'\nassert 1 == 0"
     assert report.in_short(f"AssertionError: {traceback}") == "KeyError: 'c'; assert 1 == 0"
     compared = "assert {'a': 1} == {'a': 2}\n  \n  Omitting 1 identical items, use -vv\n  {'a': 1} != {'a': 2}"

@@ -93,8 +93,9 @@ def message(reason):
     if isinstance(reason, tuple):  # of a skipped test: file, line, reason
         return str(reason[2]).removeprefix("Skipped: ")
     if crash := getattr(reason, "reprcrash", None):
-        places = [entry.reprfileloc for entry in reason.reprtraceback.reprentries if entry.reprfileloc]
-        own = [place for place in places if not place.path.startswith(("tests", "..", os.sep))]
+        # An exception group, such as Hypothesis raises, has entries without a place.
+        places = [getattr(entry, "reprfileloc", None) for entry in reason.reprtraceback.reprentries]
+        own = [place for place in places if place and not place.path.startswith(("tests", "..", os.sep))]
         return f"{own[-1].path}, line {own[-1].lineno}: {crash.message}" if own else crash.message
     errors = [line[2:].strip() for line in str(reason).splitlines() if line.startswith("E ")]
     return errors[-1] if errors else str(reason).strip().rpartition("\n")[2]
