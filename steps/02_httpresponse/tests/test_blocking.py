@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from tests.servers import gunicorn, make_database, nginx, peak_memory, wait_for
+from tests.databases import seeded
+from tests.servers import gunicorn, nginx, peak_memory, wait_for
 
 pytestmark = pytest.mark.server
 
@@ -30,8 +31,7 @@ def test_gunicorn_kills_the_worker_when_the_download_takes_too_long(large_databa
 
 
 def test_a_longer_timeout_only_helps_until_the_table_has_grown(large_database, tmp_path):
-    small_database = make_database(tmp_path / "small.sqlite3", books=500)
-    with gunicorn(small_database, tmp_path / "small.log", *SHORT_TIMEOUT) as site:
+    with gunicorn(seeded(500), tmp_path / "small.log", *SHORT_TIMEOUT) as site:
         warm_up(site)
         assert site.get(DOWNLOAD)[0] == 200
     with gunicorn(large_database, tmp_path / "grown.log", *SHORT_TIMEOUT) as site:
@@ -59,9 +59,9 @@ def test_nginx_returns_504_and_the_view_still_runs_to_its_end(large_database, tm
 
 
 def test_the_memory_of_the_worker_grows_with_the_number_of_books(database, tmp_path):
-    four_times = make_database(tmp_path / "library.sqlite3", books=80_000)
-    small, large = (memory_for_download(each, tmp_path / "gunicorn.log") for each in (database, four_times))
-    assert large / small > 2
+    five_times = seeded(100_000)
+    small, large = (memory_for_download(each, tmp_path / "gunicorn.log") for each in (database, five_times))
+    assert large / small > 2.5
 
 
 def memory_for_download(database, log):
@@ -71,6 +71,6 @@ def memory_for_download(database, log):
         (worker,) = site.process.children()
         before = worker.memory_info().rss
         with peak_memory(worker) as peak:
-            for _ in range(3):  # so short a peak can be overlooked
+            for _ in range(2):  # so short a peak can be overlooked
                 assert site.get(DOWNLOAD)[0] == 200
         return peak[0] - before

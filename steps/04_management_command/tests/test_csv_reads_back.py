@@ -3,8 +3,6 @@
 import csv
 import io
 
-import duckdb
-import pandas
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,16 +12,22 @@ from library.factories import AWKWARD, BookFactory, awkward_books
 from library.models import Book
 from tests.servers import gunicorn, make_database, postgresql
 
+pytestmark = pytest.mark.covers("library/book_csv.py", "library/views.py", "library/models.py", "library/factories.py")
+
 # The texts that a column can have. PostgreSQL refuses NUL, and UTF-8 has no lone surrogates.
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60)
 
 
 def by_duckdb(path):
+    import duckdb  # each of these two imports takes most of a second
+
     options = "header=true, all_varchar=true, delim=',', quote='\"', escape='\"', nullstr='\x01'"
     return duckdb.sql(f"SELECT * FROM read_csv('{path}', {options})").fetchall()
 
 
 def by_pandas(path):
+    import pandas
+
     read = pandas.read_csv(path, dtype=str, keep_default_na=False)
     return [tuple(row) for row in read.itertuples(index=False)]
 
@@ -75,7 +79,6 @@ def on_postgresql():
 
 
 @pytest.mark.services
-@pytest.mark.covers("library/book_csv.py")
 def test_postgresql_and_sqlite_give_the_same_bytes(database, on_postgresql, tmp_path):
     with psycopg.connect(on_postgresql) as connection:  # a server can be set to another format for dates
         connection.execute("ALTER ROLE library SET datestyle = 'German'")

@@ -12,6 +12,7 @@ from library.models import Book
 
 
 @pytest.mark.django_db
+@pytest.mark.covers("library/book_csv.py", "library/models.py")
 def test_closing_the_generator_closes_its_query(monkeypatch):
     """CPython closes a query as soon as nothing refers to it. So this test keeps every iterator of a queryset."""
     call_command("seed_books", "6000", verbosity=0)

@@ -16,7 +16,10 @@ from library.factories import BookFactory
 from library.models import Book
 from tests.streams import DOWNLOAD
 
-pytestmark = pytest.mark.django_db
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.covers("library/book_csv.py", "library/views.py", "library/models.py"),
+]
 
 
 def test_chunks_are_bytes_and_the_first_has_the_header(client):

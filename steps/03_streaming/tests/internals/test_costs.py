@@ -8,7 +8,7 @@ from django.core.management import call_command
 from library.book_csv import BATCH, csv_chunks
 from library.models import Book
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.covers("library/book_csv.py", "library/models.py")]
 
 
 @pytest.fixture
