@@ -85,14 +85,6 @@ def show_waiting(page, site, export_id):
     expect(page.locator("[data-test=state]")).to_have_text("Waiting")
 
 
-def test_a_failed_export_says_why(page, library):
-    export_id = library.add_export(genre="cookery")
-    with library.site() as site:
-        show_waiting(page, site, export_id)
-        library.manage("run_task", "exports.tasks.run_export", f'[["{export_id}"], {{}}]')
-        expect(page.locator("[data-test=error]")).to_have_text("These filters are no longer valid.")
-
-
 @pytest.mark.covers("exports/templates", "exports/views.py", "library/templates")
 def test_a_page_goes_on_asking_after_the_server_was_away(page, library):
     export_id = library.add_export(genre="cookery")

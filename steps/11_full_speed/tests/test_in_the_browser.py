@@ -83,16 +83,6 @@ def test_log_in_filter_export_watch_the_bar_and_download(page, large_library, tm
     assert path.read_bytes().count(b",979") == row["books"]  # each ISBN begins with it
 
 
-@PAGES_ONLY
-def test_a_failed_export_says_why(page, library):
-    export_id = library.add_export(genre="cookery")
-    with library.site() as site:
-        log_in(page, site, f"/exports/{export_id}/")
-        expect(page.locator("[data-test=state]")).to_have_text("Waiting")
-        library.manage("run_task", "exports.tasks.run_export", f'[["{export_id}"], {{}}]')
-        expect(page.locator("[data-test=error]")).to_have_text("These filters are no longer valid.")
-
-
 @pytest.mark.covers("exports/templates", "exports/views.py", "library/templates")
 def test_a_page_goes_on_asking_after_the_server_was_away(page, library):
     export_id = library.add_export(genre="cookery")
