@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.servers import manage
-from tests.test_production import ENVIRONMENT
+from tests.test_production import ENVIRONMENT, collect_static
 
 pytestmark = [
     pytest.mark.server,
@@ -119,7 +119,7 @@ for name, value in json.loads(sys.stdin.read()):
 @pytest.mark.parametrize("settings", [FEW, pytest.param(MANY, marks=pytest.mark.slow)], ids=["few", "many"])
 def test_the_settings_of_the_role_change_nothing(tmp_path, postgres, settings):
     variables = {**ENVIRONMENT, "DATA_DIR": str(tmp_path)}
-    manage(postgres, "collectstatic", "--noinput", variables=variables)
+    collect_static(tmp_path)
     code = CODE.replace("settings.URL", repr(postgres)).replace("\\\\", "\\")
     done = manage(postgres, "shell", "-v0", "-c", code, variables=variables, input=json.dumps(settings))
     print(done.stdout, done.stderr[-3000:])

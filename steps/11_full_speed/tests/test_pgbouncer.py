@@ -19,7 +19,7 @@ from tests.db_workers import db_worker
 from tests.exporting import Library, logged_in, request_export
 from tests.postgresql import seeded_postgresql
 from tests.servers import accepts_logins, free_port, manage, process, program, wait_for
-from tests.test_production import ENVIRONMENT
+from tests.test_production import ENVIRONMENT, collect_static
 
 pytestmark = [
     pytest.mark.server,
@@ -71,7 +71,7 @@ def library(urls, tmp_path):
     variables = ENVIRONMENT | {"DJANGO_SETTINGS_MODULE": "tests.settings_production_http"}
     variables |= {"ALLOWED_HOSTS": "127.0.0.1,books.example.com", "EMAIL_URL": "smtp://127.0.0.1:1"}
     library = Library(urls[1], tmp_path, variables)
-    library.manage("collectstatic", "--noinput")
+    collect_static(library.variables["DATA_DIR"])
     return library
 
 
