@@ -2,8 +2,8 @@
 
 import json
 import re
-from contextlib import nullcontext
 
+import psycopg
 import pytest
 
 from servers import postgresql
@@ -73,12 +73,23 @@ def rows(step, database, script, folder):
     return {(row["model"], row["pk"]): row["fields"] for row in json.loads(printed)}
 
 
+@pytest.fixture(scope="module")
+def server():
+    """The URL of a PostgreSQL server for all tests of this file."""
+    with postgresql() as url:
+        yield url
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
 def database(request, tmp_path):
     """The URL of an empty database."""
-    sqlite = nullcontext(f"sqlite:///{tmp_path / 'library.sqlite3'}")
-    with sqlite if request.param == "sqlite" else postgresql() as url:
-        yield url
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'library.sqlite3'}"
+    url = request.getfixturevalue("server")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return url
 
 
 # Steps 08 and 11 have the same tables as the step before.
