@@ -52,7 +52,9 @@ def test_a_worker_runs_as_many_exports_at_a_time_as_it_has_children(celery_libra
             assert celery.received() == 3
 
 
-@pytest.mark.parametrize("broker", ["amqp://127.0.0.1:{port}//", "redis://127.0.0.1:{port}/0"])
+@pytest.mark.parametrize(
+    "broker", ["redis://127.0.0.1:{port}/0", pytest.param("amqp://127.0.0.1:{port}//", marks=pytest.mark.slow)]
+)
 def test_without_a_broker_the_export_has_failed(celery_library, broker):
     celery_library.variables["CELERY_BROKER_URL"] = broker.format(port=free_port())
     with celery_library.site() as site, logged_in(site) as client:

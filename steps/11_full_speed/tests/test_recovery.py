@@ -140,7 +140,9 @@ def test_sigterm_gives_the_export_back_and_the_reaper_starts_it_again(large_libr
         large_library.wait_for_state(export_id, "done")
 
 
-@pytest.mark.parametrize("scheme", ["amqp://127.0.0.1:{}//", "redis://127.0.0.1:{}/0"])
+@pytest.mark.parametrize(
+    "scheme", ["redis://127.0.0.1:{}/0", pytest.param("amqp://127.0.0.1:{}//", marks=pytest.mark.slow)]
+)
 def test_an_export_that_found_no_broker_is_started_when_the_broker_is_back(library, scheme):
     library.variables |= {"EXPORT_RUNNER": "celery", "CELERY_BROKER_URL": scheme.format(free_port())}
     with library.site() as site, logged_in(site) as client:
