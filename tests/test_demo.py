@@ -77,7 +77,7 @@ def test_on_stage_the_timeout_of_step_02_always_comes_and_never_before_the_first
             assert site.get(path).status_code == status
 
 
-def test_it_serves_a_seeded_copy_of_the_newest_step(demo, site, tmp_path):
+def test_it_serves_a_seeded_copy_of_the_last_step(demo, site, tmp_path):
     step = all_steps()[-1]
     before = step_files(step)
     with demo("--books=3000") as printed:

@@ -47,7 +47,7 @@ class Commands(TyperGroup):
 
 HELP = """How do I run something in the background in Django? Eleven steps do the same job.
 
-`tutorial demo` runs the newest step. `tutorial start 01` gives you the code to begin with, and `tutorial doctor`
+`tutorial demo` runs the last step. `tutorial start 01` gives you the code to begin with, and `tutorial doctor`
 shows what this machine can run. You can write a step as 03, 3 or 03_streaming.
 """
 app = typer.Typer(

@@ -23,7 +23,7 @@ MARK = ".made-by-the-demo"  # in the folders that the demo may make anew
 
 
 def demo(
-    step: Annotated[str, typer.Argument(help="Which step: 03, 3 or 03_streaming.", show_default="the newest")] = "",
+    step: Annotated[str, typer.Argument(help="Which step: 03, 3 or 03_streaming.", show_default="the last")] = "",
     books: Annotated[
         int | None,
         typer.Option(min=1, max=99_999_999, help="How many books the library has.", show_default="100000"),
