@@ -92,7 +92,7 @@ def database(request, tmp_path):
     return url
 
 
-# Steps 08 and 11 have the same tables as the step before.
+# Steps 08 and 11 have the same tables as the previous step.
 @pytest.mark.parametrize("before", ["07", "09"])
 def test_step_10_migrates_every_row_of_an_earlier_step(before, database, tmp_path):
     then = rows(find_step(before), database, FILL, tmp_path)

@@ -5,7 +5,7 @@ the repository's own tests and then each step's, and passes its options on.
 
 Two kinds of tests run with `--all` only: tests marked `slow`, and tests that cover nothing new in this step. For
 example, `@pytest.mark.covers("library/book_csv.py")` leaves a test out of each step that has the same test file and
-the same book_csv.py as the step before. If you name a file, all of its tests run except slow ones. If you name a test,
+the same book_csv.py as the previous step. If you name a file, all of its tests run except slow ones. If you name a test,
 it always runs.
 
 In CI a skipped test is a failure.
@@ -116,7 +116,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 def is_covered(item, step):
-    """Whether the step before runs the same test on the same code."""
+    """Whether the previous step runs the same test on the same code."""
     mark = item.get_closest_marker("covers")
     if not mark or step not in (steps := tutorial.all_steps(step.parent.parent)) or step == steps[0]:
         return False

@@ -1,4 +1,4 @@
-"""How a step differs from the step before. Each check returns a list of complaints, one sentence each."""
+"""How a step differs from the previous step. Each check returns a list of complaints, one sentence each."""
 
 import re
 import shutil
@@ -80,7 +80,7 @@ def added_tests(step, before):
 def tests_by_age(now, then):
     """Return the arguments for pytest that run only the new tests, and those that run only tests of earlier steps.
 
-    Tests in tests/internals are left out. `now` and `then` are the files of a step and of the step before.
+    Tests in tests/internals are left out. `now` and `then` are the files of a step and of the previous step.
     """
     added, carried = [], []
     for name in sorted(filter(is_test, now)):
@@ -93,7 +93,7 @@ def tests_by_age(now, then):
 
 
 def passing_before(step, before, folder, *options):
-    """Run the tests that a step adds on a copy of the step before, in `folder`. Return those that pass.
+    """Run the tests that a step adds on a copy of the previous step, in `folder`. Return those that pass.
 
     `options` are pytest's.
     """

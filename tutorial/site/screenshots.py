@@ -54,7 +54,7 @@ class Studio:
         database = self.database(step)
         seeded = [path for path in self.place.glob(f"*-{self.books}.sqlite3") if path != database]
         if seeded and not database.exists():
-            shutil.copy(seeded[0], database)  # the tables of the library are those of the step before
+            shutil.copy(seeded[0], database)  # the tables of the library are those of the previous step
         port = free_port()
         command = [sys.executable, "-m", "tutorial.cli", "demo", step, f"--books={self.books}", f"--port={port}"]
         with running([*command, f"--folder={self.place}", *options]):
