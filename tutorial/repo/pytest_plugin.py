@@ -5,8 +5,8 @@ the repository's own tests and then each step's, and passes its options on.
 
 Two kinds of tests run with `--all` only: tests marked `slow`, and tests that cover nothing new in this step. For
 example, `@pytest.mark.covers("library/book_csv.py")` leaves a test out of each step that has the same test file and
-the same book_csv.py as the previous step. If you name a file, all of its tests run except slow ones. If you name a test,
-it always runs.
+the same book_csv.py as the previous step. If you name a file, all of its tests run except slow ones. If you name a
+test, it always runs.
 
 In CI a skipped test is a failure.
 """
