@@ -129,7 +129,7 @@ def show_next():
         console.print(f"[bold]{escape(task.heading)}[/bold]: {escape(task.goal)}")
         console.print(f"To begin: tutorial start {task.number}")
     else:
-        console.print("You have done all steps. You find the exercises in docs/exercises.md.")
+        console.print("You have done all steps. The exercises are in docs/exercises.md.")
 
 
 def status():
