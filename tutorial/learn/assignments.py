@@ -89,7 +89,7 @@ def earlier_steps(step, carried):
     """The goal that nothing of the earlier steps has broken."""
     hints = (
         "The name of the failed test says what your code no longer does. Look at what you've changed there.",
-        f"You find the test in the folder tests of your code, or in steps/{step.name}/tests.",
+        f"The test is in the folder tests of your code, or in steps/{step.name}/tests.",
         "Undo your last change, and check again. Then make the change in smaller steps.",
     )
     return goals.Goal(

@@ -152,7 +152,7 @@ def of_the_command(studio):
 
 
 def of_the_view(studio):
-    """Step 05: the page that asks for a confirmation, and the page that answers immediately."""
+    """Step 05: the page that asks for confirmation, and the page that answers immediately."""
     with studio.confirmation("05", "genre=novel&q=garden", 340) as page:
         studio.photograph("confirm", page)
         page.locator("[data-test=export-button]").click()
