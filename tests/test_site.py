@@ -1,7 +1,6 @@
 """The built site in a real browser: nothing comes from elsewhere, everybody can read it, the search finds it."""
 
 import json
-import re
 from urllib.parse import quote
 
 import pytest
@@ -56,12 +55,14 @@ def violations(page, *rules):
     return [f"{each['id']}: {each['nodes'][0]['html'][:150]}" for each in found.response["violations"]]
 
 
-def all_pages(built_site):
-    """The names of all pages, with one of those that have whole files."""
-    names = sorted(path.relative_to(built_site).as_posix() for path in built_site.rglob("index.html"))
-    shown = [name for name in names if name == "files/03_streaming/index.html" or not name.startswith("files/")]
+@pytest.fixture
+def names(built_site, pytestconfig):
+    """With --all, the names of all pages, and of one with whole files. Else three with listings, diffs and tables."""
+    found = sorted(path.relative_to(built_site).as_posix() for path in built_site.rglob("index.html"))
+    shown = [name for name in found if name == "files/03_streaming/index.html" or not name.startswith("files/")]
     assert len(shown) > 15
-    return shown
+    some = [f"{page}/index.html" for page in ("03_streaming", "compare", "speed")]
+    return shown if pytestconfig.option.all else some
 
 
 def without_search(page):
@@ -71,18 +72,11 @@ def without_search(page):
     page.route("**/search_index.json", lambda route: route.fulfill(json=index))
 
 
-# Without --all, only pages with listings, diffs and tables.
-SOME_OR_ALL = pytest.mark.parametrize(
-    "which", [r"(03_streaming|compare|speed)/", pytest.param("", marks=pytest.mark.slow, id="all")]
-)
-
-
-@SOME_OR_ALL
-def test_each_page_asks_nobody_else_fits_and_can_be_read_by_everybody(page, address, built_site, which):
+def test_each_page_asks_nobody_else_fits_and_can_be_read_by_everybody(page, address, built_site, names):
     """Each page is loaded once, without a look at its colours."""
     asked, found = complaints(page, address), {}
     without_search(page)
-    for name in filter(re.compile(which).match, all_pages(built_site)):
+    for name in names:
         page.goto(f"{address}/{name}")
         links = page.locator("article .filename a").evaluate_all("links => links.map(link => link.href)")
         found[name] = []
@@ -97,22 +91,21 @@ def test_each_page_asks_nobody_else_fits_and_can_be_read_by_everybody(page, addr
         found[name] += [f"{width} pixels wide on a phone"] if width > 360 else []
         page.set_viewport_size({"width": 1366, "height": 900})
         found[name] += violations(page)
-    assert len(found) > 2 and {name: lines for name, lines in found.items() if lines} == {}
+    assert {name: lines for name, lines in found.items() if lines} == {}
     assert asked == []
 
 
-@SOME_OR_ALL
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_colours_of_a_page_can_be_told_apart(browser, address, built_site, scheme, which):
+def test_the_colours_of_a_page_can_be_told_apart(browser, address, names, scheme):
     with browser.new_context(color_scheme=scheme, reduced_motion="reduce") as context:
         page, found = context.new_page(), {}
         without_search(page)
-        for name in filter(re.compile(which).match, all_pages(built_site)):
+        for name in names:
             page.goto(f"{address}/{name}")
             assert page.evaluate("document.body.dataset.mdColorScheme") == {"light": "default", "dark": "slate"}[scheme]
             page.locator("details").evaluate_all("boxes => boxes.forEach(box => { box.open = true })")
             found[name] = violations(page, "color-contrast")
-    assert len(found) > 1 and {name: lines for name, lines in found.items() if lines} == {}
+    assert {name: lines for name, lines in found.items() if lines} == {}
 
 
 def test_what_is_wrong_with_a_page_is_found(page, address):
