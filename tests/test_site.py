@@ -62,6 +62,7 @@ def names(built_site, pytestconfig):
     shown = [name for name in found if name == "files/03_streaming/index.html" or not name.startswith("files/")]
     assert len(shown) > 15
     some = [f"{page}/index.html" for page in ("03_streaming", "compare", "speed")]
+    assert {*some} < {*shown}
     return shown if pytestconfig.option.all else some
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 
+import duckdb
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,14 +20,12 @@ TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 
 
 def by_duckdb(path):
-    import duckdb  # each of these two imports takes most of a second
-
     options = "header=true, all_varchar=true, delim=',', quote='\"', escape='\"', nullstr='\x01'"
     return duckdb.sql(f"SELECT * FROM read_csv('{path}', {options})").fetchall()
 
 
 def by_pandas(path):
-    import pandas
+    import pandas  # here, because this takes half a second, and each pytest process would do it
 
     read = pandas.read_csv(path, dtype=str, keep_default_na=False)
     return [tuple(row) for row in read.itertuples(index=False)]

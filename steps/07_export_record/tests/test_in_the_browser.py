@@ -76,20 +76,15 @@ def test_log_in_filter_export_watch_the_bar_and_download(page, large_library, tm
     assert path.read_bytes().count(b",979") == row["books"]  # each ISBN begins with it
 
 
-def show_waiting(page, site, export_id):
-    """Log in, and see the page of an export that is waiting."""
-    page.goto(f"http://127.0.0.1:{site.port}/exports/{export_id}/")
-    page.get_by_label("Username").fill("reader")
-    page.get_by_label("Password").fill("reader")
-    page.get_by_role("main").get_by_role("button", name="Log in").click()
-    expect(page.locator("[data-test=state]")).to_have_text("Waiting")
-
-
 @pytest.mark.covers("exports/templates", "exports/views.py", "library/templates")
 def test_a_page_goes_on_asking_after_the_server_was_away(page, library):
     export_id = library.add_export(genre="cookery")
     with library.site() as site:
-        show_waiting(page, site, export_id)
+        page.goto(f"http://127.0.0.1:{site.port}/exports/{export_id}/")
+        page.get_by_label("Username").fill("reader")
+        page.get_by_label("Password").fill("reader")
+        page.get_by_role("main").get_by_role("button", name="Log in").click()
+        expect(page.locator("[data-test=state]")).to_have_text("Waiting")
         page.context.set_offline(True)
         for _ in range(2):
             page.wait_for_event("requestfailed")
