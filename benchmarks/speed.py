@@ -117,6 +117,8 @@ WAYS = [
     *ours("postgresql"),
     *[Way(name, "file", "postgresql", name) for name in LADDER],
     Way("copy", "file", "postgresql", "copy", "raw"),
+    Way("copy csv", "file", "postgresql", "copy.csv", "raw"),
+    Way("copy csv escaped", "file", "postgresql", "copy.csv_escaped", "escaped"),
     *[
         Way(f"{name} parallel", "file", "postgresql", name, "raw", server=around.FREE_WORKERS)
         for name in ("native", "copy")
