@@ -173,7 +173,7 @@ def sizes(measured, colours):
         cost.plot(counts, [run["least"] / count * 1e6 for count, run in zip(counts, runs, strict=True)], **style)
     for axes, title in ((memory, "peak memory, MB"), (cost, "microseconds for a book")):
         axes.set_xscale("log")
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.1 * axes.dataLim.y1)
         axes.set_title(title, fontsize=11, color=colours["ink"])
         axes.set_xlabel("books")
         finish(axes, colours, legend=axes is memory)

@@ -1,4 +1,4 @@
-"""Rung 6: the lines through the fastest interface, as in step 11's `export_books --engine native`."""
+"""Rung 6: the lines through a faster interface, as in step 11's `export_books --engine native`."""
 
 from library.book_csv import counted_chunks
 from library.models import Book

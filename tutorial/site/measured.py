@@ -39,7 +39,8 @@ ENGINES = {
     "native, file": "`--engine native --raw`, without the start of Django",
     "shell, shell": "`sqlite3 -csv`, `psql \\copy`",
 }
-PEERS = ("import_export, file", "howto, file", "postgres_copy, file", "copy, file", "native, file", "shell, shell")
+PEERS = ("import_export, file", "howto, file", "native, file", "copy, file", "copy csv, file")
+PEERS += ("postgres_copy, file", "shell, shell")
 WAYS = {"02": "HttpResponse", "03": "StreamingHttpResponse", "05": "Popen", "06": "Celery"}
 FAULT_RUNNERS = ("database", "subprocess", "files", "redis", "rabbitmq")
 EMAIL_ENDS = {"The email could not be sent.": "not sent", "We don't know whether the email was sent.": "not known"}
@@ -134,6 +135,9 @@ def speed():
         "parallel.native": faster(runs, "native parallel, file", "native, file", "postgresql"),
         "parallel.copy": faster(runs, "copy parallel, file", "copy, file", "postgresql"),
         "postgres_copy": faster(runs, "postgres_copy, file", "native, file", "postgresql"),
+        "copy_csv": faster(runs, "copy csv, file", "native, file", "postgresql"),
+        "copy_csv.escaped": faster(runs, "copy csv escaped, file", "native escaped, file", "postgresql"),
+        "copy.wall": faster(runs, "copy, file", "native, file", "postgresql"),
         "limit": runs.get("limit, C, sqlite", {}).get("cpu_seconds", MISSING),
         "walk": runs.get("walk, C, sqlite", {}).get("cpu_seconds", MISSING),
         "limit.gain": faster(runs, "limit, C", "native, file"),

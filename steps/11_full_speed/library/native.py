@@ -1,4 +1,4 @@
-"""The same lines through the fastest interface of the database: `export_books --engine native`."""
+"""The same lines through a faster interface of the database: `export_books --engine native`."""
 
 import json
 import subprocess
