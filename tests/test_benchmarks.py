@@ -85,7 +85,7 @@ def test_a_runner_that_cannot_run_is_left_out_with_a_reason(tmp_path):
 @pytest.mark.parametrize(
     "kind, ways, books",
     [
-        ("file", 19, 3_000),
+        ("file", 21, 3_000),
         ("command", 8, 3_000),
         ("shell", 2, 100_000),
         ("http", 6, 3_000),

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from exports.delivery import NOT_KNOWN
-from tests.brokers import redis
 from tests.exporting import posix
 from tests.servers import STEP, environment, smtp
 from tests.workers import worker
@@ -32,7 +31,7 @@ def crash(library, backend, report, **variables):
     [
         "database",
         pytest.param("subprocess", marks=pytest.mark.slow),
-        pytest.param("celery", marks=[pytest.mark.slow, pytest.mark.services]),
+        pytest.param("celery", marks=pytest.mark.slow),
     ],
 )
 def test_an_export_survives_a_crash_at_every_call(library, tmp_path, backend):
@@ -42,11 +41,8 @@ def test_an_export_survives_a_crash_at_every_call(library, tmp_path, backend):
         library.variables["EMAIL_URL"] = url
         if backend == "celery":
             library.variables |= {"EXPORT_RUNNER": backend, "CRASH_POINT": str(library.folder / "point")}
-            # Of so many tasks, the broker of files would lose one: it can read a file that isn't written yet.
-            with redis() as (broker, _):
-                library.variables["CELERY_BROKER_URL"] = broker
-                with worker(library, settings="tests.settings_crashing") as celery:
-                    results = crash(library, backend, tmp_path / "report", CELERY_LOG=str(celery.log))
+            with worker(library, settings="tests.settings_crashing") as celery:
+                results = crash(library, backend, tmp_path / "report", CELERY_LOG=str(celery.log))
         else:
             results = crash(library, backend, tmp_path / "report")
         sent = Counter(email["Message-ID"].split("@")[0].removeprefix("<export-") for email in emails)
