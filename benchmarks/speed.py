@@ -3,9 +3,9 @@
     python benchmarks/speed.py [--books 10000 100000 1000000 10000000] [--rounds 3]
 
 The files of ways that should give the same bytes are compared, and those of other ways have to contain the same rows.
-In each round, all ways run. A way that needs more than 20 seconds runs in the first round only, unless its times are
-compared with those of another way. With several sizes, the library grows from one to the next, and from two million
-books on, only the fast ways run. The results go to benchmarks/results/speed.json.
+In each round, all ways run. A way that needs more than 20 seconds runs in the first round only, unless it is a
+download. With several sizes, the library grows from one to the next, and from two million books on, only the fast ways
+run. The results go to benchmarks/results/speed.json.
 """
 
 import argparse

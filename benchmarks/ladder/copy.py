@@ -25,9 +25,9 @@ def chunks():
 
 
 def csv(cell=F):
-    """The columns, of which PostgreSQL makes CSV.
+    """The columns, which PostgreSQL turns into CSV.
 
-    It would write an empty text as "", and each line ends with a line feed only. csv.writer does neither.
+    PostgreSQL writes an empty text as "", and ends each line with a line feed only. csv.writer does neither.
     """
     yield FIRST
     day = Func("published_on", Value("YYYY-MM-DD"), function="to_char", output_field=CharField())

@@ -39,8 +39,32 @@ ENGINES = {
     "native, file": "`--engine native --raw`, without the start of Django",
     "shell, shell": "`sqlite3 -csv`, `psql \\copy`",
 }
-PEERS = ("import_export, file", "howto, file", "native, file", "copy, file", "copy csv, file")
-PEERS += ("postgres_copy, file", "shell, shell")
+PEERS = (
+    "import_export, file",
+    "howto, file",
+    "native, file",
+    "copy, file",
+    "copy csv, file",
+    "postgres_copy, file",
+    "shell, shell",
+)
+RATIOS = {  # how many times as fast the first way is as the second one
+    "native": ("native, command", "orm, command", "sqlite"),
+    "native.postgresql": ("native, command", "orm, command", "postgresql"),
+    "step11_to_03.postgresql": ("step 11, http", "step 03, http", "postgresql"),
+    "raw_to_shell": ("native, file", "shell, shell", "sqlite"),
+    "escaped_to_shell": ("native escaped, file", "shell, shell", "sqlite"),
+    "raw_to_psql": ("native, file", "shell, shell", "postgresql"),
+    "escaped_to_psql": ("native escaped, file", "shell, shell", "postgresql"),
+    "limit.gain": ("limit, C", "native, file", "sqlite"),
+    "import_export": ("lines, file", "import_export, file", "sqlite"),
+    "postgres_copy": ("postgres_copy, file", "native, file", "postgresql"),
+    "copy.wall": ("copy, file", "native, file", "postgresql"),
+    "copy_csv": ("copy csv, file", "native, file", "postgresql"),
+    "copy_csv.escaped": ("copy csv escaped, file", "native escaped, file", "postgresql"),
+    "parallel.native": ("native parallel, file", "native, file", "postgresql"),
+    "parallel.copy": ("copy parallel, file", "copy, file", "postgresql"),
+}
 WAYS = {"02": "HttpResponse", "03": "StreamingHttpResponse", "05": "Popen", "06": "Celery"}
 FAULT_RUNNERS = ("database", "subprocess", "files", "redis", "rabbitmq")
 EMAIL_ENDS = {"The email could not be sent.": "not sent", "We don't know whether the email was sent.": "not known"}
@@ -130,36 +154,23 @@ def speed():
         "sizes": sizes(measured["sizes"]),
         "commands": commands(measured["commands"]),
         "starts": starts(measured["starts"]),
+        **{name: faster(runs, *ways) for name, ways in RATIOS.items()},
         "rounds": measured["rounds"],
         **{f"workers.{name}": str(count) for name, count in measured["workers"].items()},
-        "parallel.native": faster(runs, "native parallel, file", "native, file", "postgresql"),
-        "parallel.copy": faster(runs, "copy parallel, file", "copy, file", "postgresql"),
-        "postgres_copy": faster(runs, "postgres_copy, file", "native, file", "postgresql"),
-        "copy_csv": faster(runs, "copy csv, file", "native, file", "postgresql"),
-        "copy_csv.escaped": faster(runs, "copy csv escaped, file", "native escaped, file", "postgresql"),
-        "copy.wall": faster(runs, "copy, file", "native, file", "postgresql"),
         "limit": runs.get("limit, C, sqlite", {}).get("cpu_seconds", MISSING),
         "walk": runs.get("walk, C, sqlite", {}).get("cpu_seconds", MISSING),
-        "limit.gain": faster(runs, "limit, C", "native, file"),
         "books": measured["books"],
         **{key: machine[key] for key in ("cores", "python", "django", "sqlite")},
         "psql": machine["psql (shell)"],
         "step03": less_cpu(runs, "step 03", "howto"),
         "step11": less_cpu(runs, "step 11", "howto"),
         "step11_to_03": less_cpu(runs, "step 11", "step 03"),
-        "step11_to_03.postgresql": faster(runs, "step 11, http", "step 03, http", "postgresql"),
         "howto.http": runs["howto, http, sqlite"]["seconds"],
         "howto.file": runs["howto, file, sqlite"]["seconds"],
         "step02.memory": runs["step 02, http, sqlite"]["peak_bytes"],
-        "native": faster(runs, "native, command", "orm, command"),
-        "native.postgresql": faster(runs, "native, command", "orm, command", "postgresql"),
-        "raw_to_shell": faster(runs, "native, file", "shell, shell"),
-        "escaped_to_shell": faster(runs, "native escaped, file", "shell, shell"),
-        "raw_to_psql": faster(runs, "native, file", "shell, shell", "postgresql"),
-        "escaped_to_psql": faster(runs, "native escaped, file", "shell, shell", "postgresql"),
-        "import_export": faster(runs, "lines, file", "import_export, file"),
         "import_export.memory": runs["import_export, file, sqlite"]["peak_bytes"],
-        "copy": runs["copy, file, postgresql"]["cpu_seconds"] / runs["native, file, postgresql"]["cpu_seconds"],
+        "copy": less_cpu(runs, "native", "copy", "file, postgresql"),
+        "copy_csv.cpu": less_cpu(runs, "native", "copy csv", "file, postgresql"),
         "bytes": measured["commands"]["step 11, native"]["bytes"],
         "zip": packed["zip"] / packed["step 11, native"],
         "seed.sqlite": seeding["seed_books"]["sqlite"],
@@ -190,9 +201,9 @@ def faster(runs, fast, slow, database="sqlite"):
     return pair[0]["seconds"] / pair[1]["seconds"]
 
 
-def less_cpu(runs, fast, slow):
-    """Return the ratio of the CPU times of two downloads from SQLite. Other programs hardly change CPU time."""
-    slow, fast = (runs[f"{way}, http, sqlite"]["cpu_seconds"] for way in (slow, fast))
+def less_cpu(runs, fast, slow, where="http, sqlite"):
+    """Return the ratio of the CPU times of two ways. Other programs hardly change CPU time."""
+    slow, fast = (runs[f"{way}, {where}"]["cpu_seconds"] for way in (slow, fast))
     return slow / fast
 
 
