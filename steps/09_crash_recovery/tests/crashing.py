@@ -149,7 +149,7 @@ def recover(export_id, backend):
     from exports import reaper
     from exports.models import Delivery, Export
 
-    for _ in range(100):
+    for _ in range(10):
         if Export.objects.get(pk=export_id).is_settled:
             return
         for model in (Export, Delivery):
@@ -162,6 +162,7 @@ def recover(export_id, backend):
             deadline = time.monotonic() + 30
             while not Export.objects.get(pk=export_id).is_settled and time.monotonic() < deadline:
                 time.sleep(0.01)
+    raise AssertionError(f"Export {export_id} has not ended, or its email hasn't.")
 
 
 def ending(export_id):
